@@ -1,0 +1,1 @@
+//! Text-driven editing: CLIP and StyleCLIP's three methods. Nothing is here yet.

@@ -1,0 +1,189 @@
+//! The fast CPU backend: `f32`, all cores of the rayon pool that the caller is in.
+//!
+//! Results do not depend on the number of threads: every sum has a fixed order.
+
+mod conv;
+mod conv_weight;
+mod disjoint;
+mod dots;
+mod elementwise;
+mod matmul;
+mod microkernel;
+mod packing;
+mod reduce;
+mod resample;
+mod shape;
+mod simd;
+mod styled;
+mod tiles;
+
+use std::any::Any;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::backend::{Arg, Backend, DType, HostData, Prim, Storage};
+use crate::error::{Error, Result};
+use microkernel::Microkernel;
+use packing::{PackKey, PackedWeight};
+pub use simd::ISA_VARIABLE;
+
+/// The backend behind [`Device::cpu`](crate::Device::cpu).
+pub struct Cpu {
+    kernel: &'static Microkernel,
+}
+
+impl Cpu {
+    /// Picks the kernels for this processor; [`ISA_VARIABLE`] overrides the choice.
+    pub fn new() -> Self {
+        Cpu { kernel: simd::microkernel() }
+    }
+}
+
+impl Default for Cpu {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Values, and copies of them in the order in which a convolution reads its weight.
+struct Buffer {
+    values: Vec<f32>,
+    packed: Mutex<Vec<(PackKey, Arc<PackedWeight>)>>,
+}
+
+impl Buffer {
+    fn new(values: Vec<f32>) -> Arc<dyn Storage> {
+        Arc::new(Buffer { values, packed: Mutex::new(Vec::new()) })
+    }
+
+    /// The packed copy for `key`, made at first use: weights are shared by many calls.
+    fn packed(&self, key: PackKey, pack: impl FnOnce() -> PackedWeight) -> Arc<PackedWeight> {
+        let mut copies = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, copy)) = copies.iter().find(|(k, _)| *k == key) {
+            return Arc::clone(copy);
+        }
+        let copy = Arc::new(pack());
+        copies.push((key, Arc::clone(&copy)));
+        copy
+    }
+}
+
+impl Storage for Buffer {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn bytes(&self) -> usize {
+        let copies = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
+        let packed: usize = copies.iter().map(|(_, copy)| copy.len()).sum();
+        (self.values.len() + packed) * size_of::<f32>()
+    }
+}
+
+fn buffer(storage: &Arc<dyn Storage>) -> Result<&Buffer> {
+    storage.as_any().downcast_ref().ok_or_else(|| Error::Device {
+        op: "cpu",
+        left: "cpu".into(),
+        right: "a storage of another backend".into(),
+    })
+}
+
+/// Operand as the kernels see it.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    buffer: &'a Buffer,
+    shape: &'a [usize],
+}
+
+impl<'a> View<'a> {
+    fn values(&self) -> &'a [f32] {
+        &self.buffer.values
+    }
+
+    /// The sizes of a `[n, c, h, w]` operand; `Prim::output_shape` has checked the rank.
+    fn dims4(&self) -> [usize; 4] {
+        self.shape.try_into().expect("rank was checked by output_shape")
+    }
+}
+
+/// A buffer to be filled, zero for now. The trial reservation turns a lack of memory into an error; `vec!` then takes
+/// pages that the system zeroes as the threads first touch them.
+fn allocate(shape: &[usize]) -> Result<Vec<f32>> {
+    let len = shape.iter().product::<usize>();
+    Vec::<f32>::new().try_reserve_exact(len).map_err(|_| Error::TooLarge {
+        what: "tensor",
+        bytes: len.saturating_mul(size_of::<f32>()),
+    })?;
+    Ok(vec![0.0; len])
+}
+
+impl Backend for Cpu {
+    fn name(&self) -> &str {
+        "cpu"
+    }
+
+    fn dtype(&self) -> DType {
+        DType::F32
+    }
+
+    fn upload(&self, data: HostData) -> Result<Arc<dyn Storage>> {
+        Ok(Buffer::new(data.into_f32()))
+    }
+
+    fn download(&self, storage: &Arc<dyn Storage>) -> Result<HostData> {
+        Ok(HostData::F32(buffer(storage)?.values.clone()))
+    }
+
+    fn eval(&self, prim: &Prim, args: &[Arg<'_>], shape: &[usize]) -> Result<Arc<dyn Storage>> {
+        if let Prim::Reshape(_) = prim {
+            return Ok(Arc::clone(args[0].storage));
+        }
+        let views: Vec<View<'_>> = args
+            .iter()
+            .map(|a| Ok(View { buffer: buffer(a.storage)?, shape: a.shape }))
+            .collect::<Result<_>>()?;
+        let mut values = allocate(shape)?;
+        let out = values.as_mut_slice();
+        let x = views[0];
+        match prim {
+            Prim::Unary(op) => elementwise::unary(*op, x.values(), out),
+            Prim::Binary(op) => elementwise::binary(*op, x, views[1], shape, out),
+            Prim::Select => {
+                elementwise::select(x.values(), views[1].values(), views[2].values(), out);
+            }
+            Prim::Sum(axes) => reduce::sum(x, axes, out),
+            Prim::Max(axes) => reduce::max(x, axes, out),
+            Prim::Expand(_) => shape::expand(x, shape, out),
+            Prim::Reshape(_) => unreachable!("shares its argument's storage, see above"),
+            Prim::Permute(axes) => shape::permute(x, axes, out),
+            &Prim::Slice { axis, start, .. } => shape::slice(x, axis, start, shape, out),
+            &Prim::Pad { axis, before, .. } => shape::pad(x, axis, before, shape, out),
+            &Prim::Concat(axis) => shape::concat(&views, axis, out),
+            Prim::Gather { axis, index } => shape::gather(x, *axis, index, out),
+            Prim::ScatterAdd { axis, index, len } => shape::scatter_add(x, *axis, index, *len, out),
+            &Prim::MatMul { trans_a, trans_b } => {
+                matmul::matmul(x, views[1], trans_a, trans_b, out)
+            }
+            Prim::Conv2d(conv) => conv::conv2d(self.kernel, conv, x, views[1], shape, out),
+            Prim::ConvInput(conv, _) => {
+                conv::conv_input(self.kernel, conv, x, views[1], shape, out)
+            }
+            Prim::ConvWeight(conv, _) => {
+                conv_weight::conv_weight(conv, x, views[1], shape, out);
+            }
+            Prim::UpFirDn(op) => resample::upfirdn(op, x, shape, out),
+            Prim::BiasAct(op) => elementwise::bias_act(op, x, views.get(1).copied(), out),
+            Prim::BiasActGrad(op) => {
+                elementwise::bias_act_grad(op, x.values(), views[1].values(), out);
+            }
+            Prim::StyledConv(op) => styled::styled_conv(self.kernel, op, &views, shape, out),
+        }
+        Ok(Buffer::new(values))
+    }
+
+    fn fuses(&self, prim: &Prim) -> bool {
+        match prim {
+            Prim::StyledConv(op) => styled::fuses(op),
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Checkpoints: named tensors in files, and the published layouts of a StyleGAN2 generator.
+//!
+//! A file is opened as a [`StateDict`]. Its [`Layout`] is told from the tensor names, and one table
+//! per layout (a file each) maps it to the names and conventions of NVIDIA's PyTorch code, which are
+//! the only ones that the networks of this crate know:
+//!
+//! | tensor | shape | convention |
+//! | --- | --- | --- |
+//! | `mapping.{embed,fc0,fc1,...}.{weight,bias}` | `[out, in]`, `[out]` | as stored, learning-rate factor not applied |
+//! | `mapping.w_avg` | `[w_dim]` | absent if the file has none |
+//! | `synthesis.b{r}.const` | `[c, 4, 4]` | b4 only |
+//! | `synthesis.b{r}.conv{0,1}.weight` | `[o, i, 3, 3]` | the demodulated kernel, no factor at run time |
+//! | `synthesis.b{r}.conv{0,1}.bias`, `.noise_strength`, `.noise_const` | `[o]`, `[]`, `[r, r]` | |
+//! | `synthesis.b{r}.torgb.weight`, `.bias` | `[3, i, 1, 1]`, `[3]` | factor `1/sqrt(i)` at run time |
+//! | `synthesis.b{r}.*.affine.{weight,bias}` | `[i, w_dim]`, `[i]` | bias around 1 |
+//! | `synthesis.b{r}.skip.weight` | `[o, i, 1, 1]` | resnet architecture only |
+//! | `synthesis.b{r}.resample_filter`, also of `conv0`, `conv1`, `skip` | `[4, 4]` | sums to 1, applied as a true convolution |
+
+mod genforce;
+mod layout;
+mod nvidia;
+mod rosinality;
+mod state_dict;
+#[cfg(test)]
+mod tests;
+
+pub use layout::{Layout, recognise};
+pub use state_dict::{HostTensor, StateDict};
+
+use crate::error::{Error, Result};
+
+/// A generator's tensors under their canonical names.
+#[derive(Debug)]
+pub(crate) struct Canonical {
+    /// Where the tensors come from.
+    pub(crate) layout: Layout,
+    /// The tensors. Their names are checked, their shapes only as far as the conversion needs them.
+    pub(crate) dict: StateDict,
+    /// Whether z and the embedded label are normalised together instead of each by itself.
+    pub(crate) label_norm_joint: bool,
+}
+
+/// Recognises the layout and converts; other networks of a training file are dropped.
+pub(crate) fn canonical(mut dict: StateDict) -> Result<Canonical> {
+    let (layout, prefix) = layout::locate(&dict)?;
+    if !prefix.is_empty() {
+        // rosinality keeps the average latent beside the network.
+        let latent_avg = dict.take("latent_avg").ok();
+        dict = dict.into_subset(prefix);
+        if let (Layout::Rosinality, Some(tensor)) = (layout, latent_avg) {
+            dict.insert("latent_avg", tensor)?;
+        }
+    }
+    match layout {
+        Layout::Nvidia => nvidia::to_canonical(dict),
+        Layout::Rosinality => rosinality::to_canonical(dict),
+        Layout::Genforce => genforce::to_canonical(dict),
+    }
+}
+
+/// A number of a tensor's name, as the original code writes it.
+fn index(text: &str) -> Option<usize> {
+    let canonical = text == "0" || !text.starts_with('0');
+    let digits = text.len() <= 2 && text.bytes().all(|b| b.is_ascii_digit());
+    if canonical && digits { text.parse().ok() } else { None }
+}
+
+/// `synthesis.b{r}` for the k-th block, r = 4 * 2^k; no network has more than 16.
+fn block(k: usize) -> Option<String> {
+    (k < 16).then(|| format!("synthesis.b{}", 4 << k))
+}
+
+/// The i-th convolution counted through all blocks: 0 is b4.conv1, 1 is b8.conv0, 2 is b8.conv1.
+fn convolution(i: usize) -> Option<String> {
+    Some(format!("{}.conv{}", block(i.div_ceil(2))?, (i + 1) % 2))
+}
+
+/// For a tensor that no table knows.
+fn leftover(name: &str, tensor: &HostTensor, layout: Layout) -> Error {
+    let expected = format!("no such tensor in a {layout} StyleGAN2 generator");
+    state_dict::weights(name, expected, tensor.shape_text())
+}
+
+/// A mean latent code of shape `[w_dim]` or `[1, w_dim]`.
+fn mean_latent(name: &str, tensor: HostTensor) -> Result<HostTensor> {
+    match tensor.shape.len() {
+        2 => tensor.keep_dims(name, 2, 1..2),
+        _ => tensor.keep_dims(name, 1, 0..1),
+    }
+}
+
+/// A noise strength of shape `[]` or `[1]`.
+fn strength(name: &str, tensor: HostTensor) -> Result<HostTensor> {
+    match tensor.shape.len() {
+        0 => Ok(tensor),
+        _ => tensor.keep_dims(name, 1, 0..0),
+    }
+}
+
+/// Adds the filters that NVIDIA's modules hold without ever using them, so that all layouts have the
+/// same names: those of every conv1, of b4, and of blocks without image upsampling.
+fn add_unused_filters(dict: &mut StateDict) -> Result<()> {
+    let mut above = None;
+    for name in (0..16).rev().filter_map(block) {
+        if dict.get(&format!("{name}.conv1.weight")).is_none() {
+            continue;
+        }
+        let filter = match dict.get(&format!("{name}.conv0.resample_filter")) {
+            Some(own) => own.clone(),
+            // b4 has no conv0; a network of b4 alone, no filter at all.
+            None if name == "synthesis.b4" => above.take().unwrap_or_else(default_filter),
+            None => continue,
+        };
+        for owner in [name.clone(), format!("{name}.conv1")] {
+            let name = format!("{owner}.resample_filter");
+            if dict.get(&name).is_none() {
+                dict.insert(name, filter.clone())?;
+            }
+        }
+        above = Some(filter);
+    }
+    Ok(())
+}
+
+/// `[1, 3, 3, 1]` in both directions.
+fn default_filter() -> HostTensor {
+    let taps = [1.0, 3.0, 3.0, 1.0];
+    let data = taps.iter().flat_map(|a| taps.map(|b| a * b / 64.0)).collect();
+    HostTensor { shape: vec![4, 4], data }
+}

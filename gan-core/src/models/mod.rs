@@ -1,0 +1,3 @@
+//! The networks, a folder each.
+
+pub mod stylegan2;

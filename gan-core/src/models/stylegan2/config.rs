@@ -1,0 +1,31 @@
+//! What a StyleGAN2's tensors do not tell.
+
+use crate::backend::Activation;
+
+/// Properties of a network that are not in its tensors; the defaults are those of the published networks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// Learning-rate multiplier of the mapping network, which scales its weights at run time.
+    pub mapping_lr_multiplier: f64,
+    /// Activation of the synthesis layers.
+    pub activation: Activation,
+    /// Bound of the features; networks trained with 16-bit layers have 256.
+    pub conv_clamp: Option<f64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { mapping_lr_multiplier: 0.01, activation: Activation::Lrelu, conv_clamp: None }
+    }
+}
+
+/// How blocks hand on their result (StyleGAN2, figure 7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    /// Each block adds its colours to the up-sampled image of the block before.
+    Skip,
+    /// Each block adds its features to the up-sampled features of the block before.
+    Resnet,
+    /// Neither; only the last block makes colours.
+    Orig,
+}

@@ -1,0 +1,163 @@
+//! The layers of the synthesis network.
+
+use crate::backend::{Activation, BiasAct, Device, Filter, StyledConv};
+use crate::error::{Error, Result};
+use crate::models::stylegan2::Options;
+use crate::nn::{Linear, Params, demodulation, filter_from_array};
+use crate::tensor::Tensor;
+
+/// Modulated 3x3 convolution, noise, bias and activation (`SynthesisLayer`).
+#[derive(Clone, Debug)]
+pub(super) struct SynthesisLayer {
+    pub(super) affine: Linear,
+    weight: Tensor,
+    /// Squares of the weight summed over its taps, `[co, ci]`.
+    squared: Tensor,
+    bias: Tensor,
+    noise: Option<StoredNoise>,
+    up: Option<Filter>,
+    act: BiasAct,
+}
+
+#[derive(Clone, Debug)]
+struct StoredNoise {
+    /// `[h, w]`
+    map: Tensor,
+    /// `[]`
+    strength: Tensor,
+}
+
+impl SynthesisLayer {
+    pub(super) fn new(
+        params: &mut Params,
+        name: &str,
+        channels: Option<usize>,
+        up: bool,
+        options: &Options,
+    ) -> Result<Self> {
+        let weight = params.take(&format!("{name}.weight"), &[None, channels, Some(3), Some(3)])?;
+        let [co, ci, _, _] = weight.dims4("synthesis layer")?;
+        let affine = Linear::new(
+            params,
+            &format!("{name}.affine"),
+            Some(ci),
+            None,
+            1.0,
+            Activation::Linear,
+        )?;
+        let bias = params.take(&format!("{name}.bias"), &[Some(co)])?;
+        let noise = match params.take_optional(&format!("{name}.noise_const"), &[None, None])? {
+            Some(map) => {
+                let strength = params.take(&format!("{name}.noise_strength"), &[])?;
+                Some(StoredNoise { map, strength })
+            }
+            None => None,
+        };
+        let filter = take_filter(params, &format!("{name}.resample_filter"))?;
+        let up = match (up, filter) {
+            (false, _) => None,
+            (true, Some(filter)) => Some(filter),
+            (true, None) => Some(Filter::outer(&[0.125, 0.375, 0.375, 0.125])?),
+        };
+        let squared = weight.square()?.sum(&[2, 3])?.reshape(&[co, ci])?;
+        let act = BiasAct { clamp: options.conv_clamp, ..BiasAct::new(options.activation) };
+        Ok(SynthesisLayer { affine, weight, squared, bias, noise, up, act })
+    }
+
+    pub(super) fn outputs(&self) -> usize {
+        self.weight.shape()[0]
+    }
+
+    pub(super) fn device(&self) -> &Device {
+        self.weight.device()
+    }
+
+    pub(super) fn has_noise(&self) -> bool {
+        self.noise.is_some()
+    }
+
+    /// The stored noise map as `[1, 1, h, w]`.
+    pub(super) fn noise_map(&self) -> Result<Option<Tensor>> {
+        let Some(noise) = &self.noise else { return Ok(None) };
+        let [h, w] = noise.map.dims2("noise")?;
+        noise.map.reshape(&[1, 1, h, w]).map(Some)
+    }
+
+    /// `x [n, ci, h, w]` and styles `[n, ci]` to `[n, co, h', w']`; `noise` before its strength.
+    pub(super) fn forward(
+        &self,
+        x: &Tensor,
+        style: &Tensor,
+        noise: Option<&Tensor>,
+        gain: f64,
+    ) -> Result<Tensor> {
+        let demod = demodulation(style, &self.squared)?;
+        let noise = match (noise, &self.noise) {
+            (Some(map), Some(own)) => Some(map.mul(&own.strength)?),
+            _ => None,
+        };
+        let op = StyledConv {
+            up: self.up.clone(),
+            demodulate: true,
+            noise: noise.is_some(),
+            bias: true,
+            act: BiasAct {
+                gain: self.act.gain * gain,
+                clamp: self.act.clamp.map(|c| c * gain),
+                ..self.act
+            },
+        };
+        let (demod, bias) = (Some(&demod), Some(&self.bias));
+        crate::nn::styled_conv(&op, x, &self.weight, style, demod, noise.as_ref(), bias)
+    }
+}
+
+/// Modulated 1x1 convolution to colours, without demodulation (`ToRGBLayer`).
+#[derive(Clone, Debug)]
+pub(super) struct ToRgb {
+    pub(super) affine: Linear,
+    weight: Tensor,
+    bias: Tensor,
+    clamp: Option<f64>,
+}
+
+impl ToRgb {
+    pub(super) fn new(
+        params: &mut Params,
+        name: &str,
+        channels: usize,
+        options: &Options,
+    ) -> Result<Self> {
+        let one = Some(1);
+        let weight = params.take(&format!("{name}.weight"), &[None, Some(channels), one, one])?;
+        let bias = params.take(&format!("{name}.bias"), &[Some(weight.shape()[0])])?;
+        let name = format!("{name}.affine");
+        let affine = Linear::new(params, &name, Some(channels), None, 1.0, Activation::Linear)?;
+        Ok(ToRgb { affine, weight, bias, clamp: options.conv_clamp })
+    }
+
+    /// Number of colour channels.
+    pub(super) fn outputs(&self) -> usize {
+        self.weight.shape()[0]
+    }
+
+    pub(super) fn forward(&self, x: &Tensor, style: &Tensor) -> Result<Tensor> {
+        let style = style.scale(1.0 / (self.weight.shape()[1] as f64).sqrt())?;
+        let act = BiasAct { clamp: self.clamp, ..BiasAct::new(Activation::Linear) };
+        let op = StyledConv { up: None, demodulate: false, noise: false, bias: true, act };
+        crate::nn::styled_conv(&op, x, &self.weight, &style, None, None, Some(&self.bias))
+    }
+}
+
+/// Takes a filter that is stored as a tensor.
+pub(super) fn take_filter(params: &mut Params, name: &str) -> Result<Option<Filter>> {
+    let Some(tensor) = params.get(name) else { return Ok(None) };
+    let any = vec![None; tensor.shape().len()];
+    let Some(tensor) = params.take_optional(name, &any)? else { return Ok(None) };
+    let wrong = |e: Error| Error::Weights {
+        name: name.to_owned(),
+        expected: "the taps of a filter".into(),
+        found: e.to_string(),
+    };
+    filter_from_array(&tensor.to_array::<f64>()?).map_err(wrong).map(Some)
+}

@@ -1,0 +1,210 @@
+//! The mapping network: from z and a label to w.
+
+use crate::backend::Activation;
+use crate::error::{Error, Result};
+use crate::latent::{Labels, Truncation, W, WPlus, Z};
+use crate::models::stylegan2::Options;
+use crate::nn::{Linear, Params, normalize_2nd_moment};
+use crate::tensor::Tensor;
+
+/// Fully connected layers after normalisation (StyleGAN2, figure 2; `MappingNetwork` of stylegan2-ada-pytorch).
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    embed: Option<Linear>,
+    /// Normalise z and the embedded label together, as genforce does, not each by itself.
+    joint_norm: bool,
+    layers: Vec<Linear>,
+    w_avg: Option<Tensor>,
+}
+
+impl Mapping {
+    /// Takes `<prefix>fc0`, `fc1`, ..., and, if they are there, `<prefix>embed` and `<prefix>w_avg`.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if a tensor is missing or misshapen.
+    pub fn new(
+        params: &mut Params,
+        prefix: &str,
+        options: &Options,
+        joint_norm: bool,
+    ) -> Result<Self> {
+        let has =
+            |params: &Params, name: &str| params.get(&format!("{prefix}{name}.weight")).is_some();
+        let embed = match has(params, "embed") {
+            true => {
+                let name = format!("{prefix}embed");
+                Some(Linear::new(params, &name, None, None, 1.0, Activation::Linear)?)
+            }
+            false => None,
+        };
+        let mut layers: Vec<Linear> = Vec::new();
+        while layers.is_empty() || has(params, &format!("fc{}", layers.len())) {
+            let inputs = layers.last().map(Linear::outputs);
+            let name = format!("{prefix}fc{}", layers.len());
+            let lr = options.mapping_lr_multiplier;
+            layers.push(Linear::new(params, &name, None, inputs, lr, Activation::Lrelu)?);
+        }
+        let embedded = embed.as_ref().map_or(0, Linear::outputs);
+        if layers[0].inputs() < embedded {
+            return Err(Error::Weights {
+                name: format!("{prefix}fc0.weight"),
+                expected: format!("at least the {embedded} inputs of the embedded label"),
+                found: format!("{} inputs", layers[0].inputs()),
+            });
+        }
+        let w_dim = layers.last().map(Linear::outputs);
+        let w_avg = params.take_optional(&format!("{prefix}w_avg"), &[w_dim])?;
+        Ok(Mapping { embed, joint_norm, layers, w_avg })
+    }
+
+    /// Length of z; 0 if the label is all there is.
+    pub fn z_dim(&self) -> usize {
+        self.layers[0].inputs() - self.embed.as_ref().map_or(0, Linear::outputs)
+    }
+
+    /// Length of labels; 0 if there are none.
+    pub fn label_dim(&self) -> usize {
+        self.embed.as_ref().map_or(0, Linear::inputs)
+    }
+
+    /// Length of w.
+    pub fn w_dim(&self) -> usize {
+        self.layers.last().map_or(0, Linear::outputs)
+    }
+
+    /// Number of fully connected layers.
+    pub fn depth(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// The average of w over the prior, `[w_dim]`, if it is known.
+    pub fn w_avg(&self) -> Option<&Tensor> {
+        self.w_avg.as_ref()
+    }
+
+    /// With another average.
+    ///
+    /// # Errors
+    /// [`Error::Latent`] if it is of another length.
+    pub fn with_w_avg(mut self, w_avg: Tensor) -> Result<Self> {
+        if w_avg.shape() != [self.w_dim()] {
+            return Err(Error::Latent {
+                what: "w_avg",
+                expected: format!("[{}]", self.w_dim()),
+                found: format!("{:?}", w_avg.shape()),
+            });
+        }
+        self.w_avg = Some(w_avg.detach());
+        Ok(self)
+    }
+
+    /// The running average after a training step that mapped to `w`: `beta * w_avg + (1 - beta) * mean(w)`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if no average is known.
+    pub fn updated_average(&self, w: &W, beta: f64) -> Result<Tensor> {
+        let w_avg = self.known_average()?;
+        let mean = w.tensor().detach().mean(&[0])?.reshape(w_avg.shape())?;
+        w_avg.scale(beta)?.add(&mean.scale(1.0 - beta)?)
+    }
+
+    fn known_average(&self) -> Result<&Tensor> {
+        self.w_avg.as_ref().ok_or_else(|| {
+            let expected = "1 for this network: its checkpoint holds no average code; estimate one with \
+                            StyleGan2::with_estimated_average";
+            Error::argument("truncation psi", expected, "another")
+        })
+    }
+
+    /// `z [n, z_dim]` and labels to `w [n, w_dim]`. A network without z takes labels alone.
+    ///
+    /// # Errors
+    /// [`Error::Latent`] for codes of another length, [`Error::Argument`] if labels are missing or not wanted.
+    pub fn forward(&self, z: Option<&Z>, labels: Option<&Labels>) -> Result<W> {
+        let mut parts: Vec<Tensor> = Vec::with_capacity(2);
+        let separate = |x: Tensor| if self.joint_norm { Ok(x) } else { normalize_2nd_moment(&x) };
+        match (z, self.z_dim()) {
+            (None, 0) => {}
+            (Some(z), dim) if dim > 0 && z.tensor().shape()[1] == dim => {
+                parts.push(separate(z.tensor().clone())?);
+            }
+            (z, dim) => {
+                let found = z.map_or("none".into(), |z| format!("{:?}", z.tensor().shape()));
+                return Err(Error::Latent { what: "z", expected: format!("[n, {dim}]"), found });
+            }
+        }
+        match (&self.embed, labels) {
+            (None, None) => {}
+            (Some(embed), Some(labels)) => {
+                let found = labels.tensor().shape();
+                let n = parts.first().map_or(found[0], |z| z.shape()[0]);
+                if found != [n, embed.inputs()] {
+                    return Err(Error::Latent {
+                        what: "labels",
+                        expected: format!("[{n}, {}]", embed.inputs()),
+                        found: format!("{found:?}"),
+                    });
+                }
+                parts.push(separate(embed.forward(labels.tensor())?)?);
+            }
+            (Some(embed), None) => {
+                let expected = format!("[n, {}], one for each code", embed.inputs());
+                return Err(Error::argument("labels", expected, "none"));
+            }
+            (None, Some(_)) => {
+                let expected = "none: this network is not conditional";
+                return Err(Error::argument("labels", expected, "some"));
+            }
+        }
+        let mut x = Tensor::concat(&parts.iter().collect::<Vec<_>>(), 1)?;
+        if self.joint_norm {
+            x = normalize_2nd_moment(&x)?;
+        }
+        for layer in &self.layers {
+            x = layer.forward(&x)?;
+        }
+        W::new(x)
+    }
+
+    /// Repeats w for `num_ws` layers, the first ones pulled towards the average.
+    ///
+    /// # Errors
+    /// [`Error::Latent`] for codes of another length, [`Error::Argument`] if psi is not finite or there is no average.
+    pub fn truncate(&self, w: &W, num_ws: usize, truncation: &Truncation) -> Result<WPlus> {
+        let [n, w_dim] = w.tensor().dims2("w")?;
+        if w_dim != self.w_dim() {
+            return Err(Error::Latent {
+                what: "w",
+                expected: format!("[n, {}]", self.w_dim()),
+                found: format!("{:?}", w.tensor().shape()),
+            });
+        }
+        let plus = w.tensor().reshape(&[n, 1, w_dim])?.expand(&[n, num_ws, w_dim])?;
+        self.truncate_plus(&WPlus::new(plus)?, truncation)
+    }
+
+    /// Pulls the first vectors of W+ towards the average.
+    ///
+    /// # Errors
+    /// As [`Mapping::truncate`].
+    pub fn truncate_plus(&self, w: &WPlus, truncation: &Truncation) -> Result<WPlus> {
+        let Truncation { psi, cutoff } = *truncation;
+        if !psi.is_finite() {
+            return Err(Error::argument("truncation psi", "a finite number", psi));
+        }
+        let cutoff = cutoff.unwrap_or(w.num_ws()).min(w.num_ws());
+        if psi == 1.0 || cutoff == 0 {
+            return Ok(w.clone());
+        }
+        let average = self.known_average()?;
+        let [.., w_dim] = *w.tensor().shape() else { return Ok(w.clone()) };
+        let average = average.reshape(&[1, 1, w_dim])?;
+        let head = w.tensor().slice(1, 0, cutoff)?;
+        let head = head.sub(&average)?.scale(psi)?.add(&average)?;
+        if cutoff == w.num_ws() {
+            return WPlus::new(head);
+        }
+        let tail = w.tensor().slice(1, cutoff, w.num_ws() - cutoff)?;
+        WPlus::new(Tensor::concat(&[&head, &tail], 1)?)
+    }
+}

@@ -1,0 +1,199 @@
+//! Convolution with resampling, and the layer around it.
+
+use crate::backend::{Activation, BiasAct, Conv, Filter, UpFirDn};
+use crate::error::{Error, Result};
+use crate::nn::fir::{Padding, down_padding, up_padding};
+use crate::nn::{Params, bias_act};
+use crate::tensor::Tensor;
+
+/// What [`conv2d_resample`] does around the convolution.
+#[derive(Clone, Debug)]
+pub struct Resample {
+    /// Filter of the resampling; none means one tap.
+    pub filter: Option<Filter>,
+    /// Zero-insertion factor.
+    pub up: usize,
+    /// Decimation factor.
+    pub down: usize,
+    /// Padding of the result of zero-insertion, in y, then in x.
+    pub padding: Padding,
+    /// Groups of channels.
+    pub groups: usize,
+    /// `true` correlates with the weight (as `conv2d` of deep learning does), `false` convolves.
+    pub flip_weight: bool,
+    /// The same for the filter, where the originals convolve.
+    pub flip_filter: bool,
+}
+
+impl Default for Resample {
+    fn default() -> Self {
+        Resample {
+            filter: None,
+            up: 1,
+            down: 1,
+            padding: [[0; 2]; 2],
+            groups: 1,
+            flip_weight: true,
+            flip_filter: false,
+        }
+    }
+}
+
+/// Convolves `x [n, ci, h, w]` with `weight [co, ci/groups, kh, kw]`, up-sampling before or down-sampling after.
+///
+/// The padding is applied once, at the start; everything is linear, so filter and convolution may change places, and
+/// do where that is cheaper. Source: `torch_utils/ops/conv2d_resample.py` of stylegan2-ada-pytorch.
+///
+/// # Errors
+/// [`Error::Shape`] if the shapes do not fit, [`Error::Argument`] for a factor of zero.
+pub fn conv2d_resample(x: &Tensor, weight: &Tensor, op: &Resample) -> Result<Tensor> {
+    let [_, _, kh, kw] = weight.dims4("conv2d_resample")?;
+    if op.up == 0 || op.down == 0 || op.groups == 0 {
+        let found = format!("up {}, down {}, groups {}", op.up, op.down, op.groups);
+        return Err(Error::argument("conv2d_resample", "factors and groups of at least 1", found));
+    }
+    let filter = match &op.filter {
+        Some(filter) => filter.clone(),
+        None => Filter::new(1, 1, vec![1.0])?,
+    };
+    let taps = [filter.height as isize, filter.width as isize];
+    let padding = [0, 1].map(|axis| {
+        let mut total = op.padding[axis];
+        let mut add = |[before, after]: [isize; 2]| total = [total[0] + before, total[1] + after];
+        if op.up > 1 {
+            add(up_padding(taps[axis], op.up));
+        }
+        if op.down > 1 {
+            add(down_padding(taps[axis], op.down));
+        }
+        total
+    });
+    let fir = |x: &Tensor, up: usize, down: usize, padding: Padding, gain: f64| {
+        x.upfirdn2d(&UpFirDn {
+            filter: filter.clone(),
+            up: [up, up],
+            down: [down, down],
+            padding,
+            flip: op.flip_filter,
+            gain,
+        })
+    };
+    let conv = Conv { groups: op.groups, ..Conv::default() };
+    let oriented = |flip: bool| if flip { weight.flip(2)?.flip(3) } else { Ok(weight.clone()) };
+    let gain = (op.up * op.up) as f64;
+    let pointwise = kh == 1 && kw == 1;
+
+    if op.up > 1 && op.down == 1 && pointwise {
+        return fir(&x.conv2d(weight, conv)?, op.up, 1, padding, gain);
+    }
+    if op.up > 1 {
+        // A transposed convolution is a true convolution with its weight.
+        let y = transposed(x, &oriented(op.flip_weight)?, op.groups, op.up)?;
+        let kernel = [kh as isize, kw as isize];
+        let rest = [0, 1].map(|axis| {
+            let [before, after] = padding[axis];
+            [before - (kernel[axis] - 1), after - (kernel[axis] - op.up as isize)]
+        });
+        let y = fir(&y, 1, 1, rest, gain)?;
+        return if op.down > 1 { fir(&y, 1, op.down, [[0; 2]; 2], 1.0) } else { Ok(y) };
+    }
+    let weight = oriented(!op.flip_weight)?;
+    if op.down > 1 && pointwise {
+        return fir(x, 1, op.down, padding, 1.0)?.conv2d(&weight, conv);
+    }
+    if op.down > 1 {
+        let filtered = fir(x, 1, 1, padding, 1.0)?;
+        return filtered.conv2d(&weight, Conv { stride: [op.down, op.down], ..conv });
+    }
+    match padding {
+        [[t, b], [l, r]] if t == b && l == r && t >= 0 && l >= 0 => {
+            x.conv2d(&weight, Conv { padding: [t as usize, l as usize], ..conv })
+        }
+        _ => {
+            let one = Filter::new(1, 1, vec![1.0])?;
+            let padded = x.upfirdn2d(&UpFirDn {
+                filter: one,
+                up: [1, 1],
+                down: [1, 1],
+                padding,
+                flip: false,
+                gain: 1.0,
+            })?;
+            padded.conv2d(&weight, conv)
+        }
+    }
+}
+
+/// Transposed convolution without padding, from `weight [co, ci/groups, kh, kw]` of the direction in which it is used.
+fn transposed(x: &Tensor, weight: &Tensor, groups: usize, stride: usize) -> Result<Tensor> {
+    let [_, _, h, w] = x.dims4("conv2d_resample")?;
+    let [co, ci, kh, kw] = weight.dims4("conv2d_resample")?;
+    if co % groups != 0 {
+        return Err(Error::shape("conv2d_resample", "channels divisible by groups", (co, groups)));
+    }
+    let swapped = weight
+        .reshape(&[groups, co / groups, ci, kh, kw])?
+        .permute(&[0, 2, 1, 3, 4])?
+        .reshape(&[groups * ci, co / groups, kh, kw])?;
+    let conv = Conv { stride: [stride, stride], groups, ..Conv::default() };
+    x.conv_transpose2d(&swapped, conv, [(h - 1) * stride + kh, (w - 1) * stride + kw])
+}
+
+/// Convolution, bias and activation with the equalised learning rate.
+///
+/// Source: `Conv2dLayer` of stylegan2-ada-pytorch's `training/networks.py`.
+#[derive(Clone, Debug)]
+pub struct Conv2dLayer {
+    weight: Tensor,
+    bias: Option<Tensor>,
+    resample: Resample,
+    act: BiasAct,
+}
+
+impl Conv2dLayer {
+    /// Takes `<name>.weight [co, ci, k, k]` and, if there is one, `<name>.bias [co]`. `up` or `down` above 1 resamples
+    /// by `filter`.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if a tensor is missing or misshapen.
+    pub fn new(
+        params: &mut Params,
+        name: &str,
+        act: Activation,
+        (up, down): (usize, usize),
+        filter: Filter,
+        clamp: Option<f64>,
+    ) -> Result<Self> {
+        let weight = params.take(&format!("{name}.weight"), &[None, None, None, None])?;
+        let [co, _, k, _] = weight.dims4("conv2d_layer")?;
+        let bias = params.take_optional(&format!("{name}.bias"), &[Some(co)])?;
+        let pad = (k / 2) as isize;
+        let resample = Resample {
+            filter: Some(filter),
+            up,
+            down,
+            padding: [[pad; 2]; 2],
+            // The official layers convolve where they up-sample, so that a transposed convolution takes the weight
+            // as it is stored.
+            flip_weight: up == 1,
+            ..Resample::default()
+        };
+        Ok(Conv2dLayer { weight, bias, resample, act: BiasAct { clamp, ..BiasAct::new(act) } })
+    }
+
+    /// `[n, ci, h, w]` to `[n, co, h', w']`; `gain` multiplies the activation's gain and the clamp.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `x` does not fit.
+    pub fn forward(&self, x: &Tensor, gain: f64) -> Result<Tensor> {
+        let [_, ci, kh, kw] = self.weight.dims4("conv2d_layer")?;
+        let weight = self.weight.scale(1.0 / ((ci * kh * kw) as f64).sqrt())?;
+        let y = conv2d_resample(x, &weight, &self.resample)?;
+        let act = BiasAct {
+            gain: self.act.gain * gain,
+            clamp: self.act.clamp.map(|c| c * gain),
+            ..self.act
+        };
+        bias_act(&y, self.bias.as_ref(), &act)
+    }
+}

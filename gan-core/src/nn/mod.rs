@@ -1,0 +1,20 @@
+//! The layers that the networks share.
+
+mod bias_act;
+mod conv;
+mod fir;
+mod linear;
+mod modulated;
+mod norm;
+mod params;
+
+pub use bias_act::bias_act;
+pub use conv::{Conv2dLayer, Resample, conv2d_resample};
+pub use fir::{
+    FilterSetup, Padding, downsample2d, filter_from_array, filter2d, setup_filter, upsample2d,
+};
+pub use linear::Linear;
+pub(crate) use modulated::styled_conv;
+pub use modulated::{ModulatedConv, demodulation, modulated_conv2d};
+pub use norm::normalize_2nd_moment;
+pub use params::Params;

@@ -1,0 +1,100 @@
+//! A network's tensors by name, from which its layers take theirs.
+
+use std::collections::BTreeMap;
+
+use crate::backend::Device;
+use crate::checkpoint::StateDict;
+use crate::error::{Error, Result};
+use crate::tensor::Tensor;
+
+/// Named tensors on a device.
+///
+/// A network is built by taking each tensor under its name, with the shape that it needs; what is left at the end is
+/// an error. Tensors may be variables, to train or to differentiate with respect to them.
+#[derive(Clone, Debug, Default)]
+pub struct Params {
+    tensors: BTreeMap<String, Tensor>,
+}
+
+impl Params {
+    /// Moves a state dict to a device.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if a value is not finite, or when the device's memory runs out.
+    pub fn upload(dict: StateDict, device: &Device) -> Result<Self> {
+        dict.check_finite()?;
+        let (tensors, _) = dict.into_parts();
+        let tensors = tensors
+            .into_iter()
+            .map(|(name, t)| Ok((name, Tensor::from_vec(t.data, &t.shape, device)?)))
+            .collect::<Result<_>>()?;
+        Ok(Params { tensors })
+    }
+
+    /// Adds a tensor, replacing one of that name.
+    pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) {
+        self.tensors.insert(name.into(), tensor);
+    }
+
+    /// The tensor of that name.
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.get(name)
+    }
+
+    /// All names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// Takes the tensor of that name; `None` in `shape` stands for any size.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if it is missing or has another shape.
+    pub fn take(&mut self, name: &str, shape: &[Option<usize>]) -> Result<Tensor> {
+        self.take_optional(name, shape)?.ok_or_else(|| Error::Weights {
+            name: name.to_owned(),
+            expected: pattern(shape),
+            found: "no such tensor".into(),
+        })
+    }
+
+    /// As [`Params::take`], but the tensor may be missing.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if it has another shape.
+    pub fn take_optional(&mut self, name: &str, shape: &[Option<usize>]) -> Result<Option<Tensor>> {
+        let Some(tensor) = self.tensors.remove(name) else { return Ok(None) };
+        let found = tensor.shape();
+        let fits = found.len() == shape.len()
+            && found.iter().zip(shape).all(|(&f, s)| s.is_none_or(|s| s == f));
+        if !fits {
+            return Err(Error::Weights {
+                name: name.to_owned(),
+                expected: pattern(shape),
+                found: format!("shape {found:?}"),
+            });
+        }
+        Ok(Some(tensor))
+    }
+
+    /// Ends the building of a network.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if a tensor was not taken.
+    pub fn finish(self) -> Result<()> {
+        match self.tensors.into_iter().next() {
+            None => Ok(()),
+            Some((name, tensor)) => Err(Error::Weights {
+                name,
+                expected: "no such tensor in a network of this configuration".into(),
+                found: format!("shape {:?}", tensor.shape()),
+            }),
+        }
+    }
+}
+
+fn pattern(shape: &[Option<usize>]) -> String {
+    let sizes: Vec<String> =
+        shape.iter().map(|s| s.map_or("any".to_owned(), |s| s.to_string())).collect();
+    format!("shape [{}]", sizes.join(", "))
+}

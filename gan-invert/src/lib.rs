@@ -1,0 +1,1 @@
+//! From images to latent codes: StyleGAN2's projector, mGANprior, encoders. Nothing is here yet.
