@@ -1,1 +1,6 @@
 //! What the examples share.
+
+#[path = "conformance/mod.rs"]
+pub mod conformance;
+pub mod model;
+pub mod program;

@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 pub(crate) use prim::numel;
 pub use prim::{
-    Activation, BiasAct, Binary, Conv, Filter, Prim, StyledArgs, StyledConv, Unary, UpFirDn,
+    Activation, BiasAct, Binary, Conv, Factors, Filter, Prim, StyledArgs, StyledConv, Unary,
+    UpFirDn,
 };
 
 use crate::error::Result;

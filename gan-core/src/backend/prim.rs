@@ -72,21 +72,27 @@ impl Default for Conv {
 
 impl Conv {
     fn output_len(&self, axis: usize, input: usize, kernel: usize) -> Option<usize> {
-        (input + 2 * self.padding[axis]).checked_sub(kernel).map(|d| d / self.stride[axis] + 1)
+        let padded = self.padding[axis].checked_mul(2)?.checked_add(input)?;
+        padded.checked_sub(kernel)?.checked_div(self.stride[axis])?.checked_add(1)
     }
 }
 
 /// Taps of a FIR filter, on the host: filters are constants of a network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
-    /// Rows of the two-dimensional filter.
-    pub height: usize,
-    /// Its columns.
-    pub width: usize,
-    /// Its taps, row-major, `height * width` values.
-    pub taps: Arc<[f64]>,
-    /// Factors `(column, row)` if the filter is their outer product, so that two short passes do.
-    pub separable: Option<(Arc<[f64]>, Arc<[f64]>)>,
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    pub(crate) taps: Arc<[f64]>,
+    pub(crate) factors: Option<Factors>,
+}
+
+/// Two vectors whose outer product is a filter, so that two short passes do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Factors {
+    /// One value for each row of the filter.
+    pub column: Arc<[f64]>,
+    /// One value for each of its columns.
+    pub row: Arc<[f64]>,
 }
 
 impl Filter {
@@ -102,8 +108,23 @@ impl Filter {
         if let Some(bad) = taps.iter().find(|t| !t.is_finite()) {
             return Err(Error::argument("filter", "finite taps", bad));
         }
-        let separable = factor(height, width, &taps);
-        Ok(Filter { height, width, taps: taps.into(), separable })
+        let factors = factor(height, width, &taps);
+        Ok(Filter { height, width, taps: taps.into(), factors })
+    }
+
+    /// Rows and columns.
+    pub fn size(&self) -> [usize; 2] {
+        [self.height, self.width]
+    }
+
+    /// The taps, row-major.
+    pub fn taps(&self) -> &[f64] {
+        &self.taps
+    }
+
+    /// Its factors, if it is separable.
+    pub fn factors(&self) -> Option<&Factors> {
+        self.factors.as_ref()
     }
 
     /// The outer product of `taps` with itself.
@@ -117,7 +138,7 @@ impl Filter {
 }
 
 /// Splits a rank-one filter into column and row factors, up to rounding of single precision.
-fn factor(height: usize, width: usize, taps: &[f64]) -> Option<(Arc<[f64]>, Arc<[f64]>)> {
+fn factor(height: usize, width: usize, taps: &[f64]) -> Option<Factors> {
     let pivot = (0..taps.len()).max_by(|&a, &b| taps[a].abs().total_cmp(&taps[b].abs()))?;
     let (py, px, largest) = (pivot / width, pivot % width, taps[pivot]);
     if largest == 0.0 {
@@ -130,7 +151,7 @@ fn factor(height: usize, width: usize, taps: &[f64]) -> Option<(Arc<[f64]>, Arc<
     let exact = (0..height).all(|y| {
         (0..width).all(|x| (column[y] * row[x] - taps[y * width + x]).abs() <= 1e-7 * largest.abs())
     });
-    exact.then(|| (column.into(), row.into()))
+    exact.then(|| Factors { column: column.into(), row: row.into() })
 }
 
 /// Zero-insertion, padding, FIR filtering and decimation in one step (StyleGAN2's `upfirdn2d`).
@@ -161,7 +182,7 @@ impl UpFirDn {
         let padded = isize::try_from(input.checked_mul(self.up[axis])?).ok()?;
         let padded = padded.checked_add(before)?.checked_add(after)?;
         let last = padded.checked_sub(isize::try_from(taps).ok()?)?;
-        usize::try_from(last).ok().map(|last| last / self.down[axis] + 1)
+        usize::try_from(last).ok()?.checked_div(self.down[axis])?.checked_add(1)
     }
 
     /// The operator's adjoint for inputs of `input` pixels (y, x): up and down swapped, taps reversed.
@@ -503,10 +524,10 @@ impl Prim {
                 let fits = |x: &&&[usize]| {
                     same_rank(x, first) && (0..x.len()).all(|d| d == axis || x[d] == first[d])
                 };
-                if rest.iter().all(|x| fits(&x)) {
-                    Ok(with(first, axis, args.iter().map(|x| x[axis]).sum()))
-                } else {
-                    wrong("shapes that differ along the axis only")
+                let len = args.iter().try_fold(0usize, |sum, x| sum.checked_add(*x.get(axis)?));
+                match len {
+                    Some(len) if rest.iter().all(|x| fits(&x)) => Ok(with(first, axis, len)),
+                    _ => wrong("shapes that differ along the axis only"),
                 }
             }
             (Prim::Gather { axis, index }, [x])
@@ -527,7 +548,7 @@ impl Prim {
             (Prim::Conv2d(c), &[&[n, ci, h, w], &[co, cig, kh, kw]]) => {
                 let size = (c.output_len(0, h, kh), c.output_len(1, w, kw));
                 match size {
-                    (Some(oh), Some(ow)) if ci == cig * c.groups && co % c.groups == 0 => {
+                    (Some(oh), Some(ow)) if c.groups.checked_mul(cig) == Some(ci) && co.is_multiple_of(c.groups) => {
                         Ok(vec![n, co, oh, ow])
                     }
                     _ => wrong("x [n, ci, h, w] and w [co, ci/groups, kh, kw] not larger than x"),
@@ -535,15 +556,15 @@ impl Prim {
             }
             (&Prim::ConvInput(c, [h, w]), &[&[n, co, gh, gw], &[wo, cig, kh, kw]]) => {
                 let size = (c.output_len(0, h, kh), c.output_len(1, w, kw));
-                if size == (Some(gh), Some(gw)) && co == wo && co % c.groups == 0 {
-                    Ok(vec![n, cig * c.groups, h, w])
-                } else {
-                    wrong("g [n, co, h', w'] and w [co, ci/groups, kh, kw] of that convolution")
+                let groups = co == wo && co.is_multiple_of(c.groups);
+                match cig.checked_mul(c.groups) {
+                    Some(ci) if size == (Some(gh), Some(gw)) && groups => Ok(vec![n, ci, h, w]),
+                    _ => wrong("g [n, co, h', w'] and w [co, ci/groups, kh, kw] of that convolution"),
                 }
             }
             (&Prim::ConvWeight(c, [kh, kw]), &[&[n, ci, h, w], &[gn, co, gh, gw]]) => {
                 let size = (c.output_len(0, h, kh), c.output_len(1, w, kw));
-                let groups = ci % c.groups == 0 && co % c.groups == 0;
+                let groups = c.groups > 0 && ci % c.groups == 0 && co % c.groups == 0;
                 if size == (Some(gh), Some(gw)) && n == gn && groups {
                     Ok(vec![co, ci / c.groups, kh, kw])
                 } else {
@@ -572,11 +593,14 @@ impl Prim {
 
 fn styled_shape(styled: &StyledConv, args: StyledArgs<&[usize]>) -> Option<Vec<usize>> {
     let (&[n, ci, h, w], &[co, wi, kh, kw]) = (args.x, args.weight) else { return None };
+    // Keeps the sums below from overflowing.
+    if [h, w, kh, kw].iter().any(|&d| d == 0 || d > isize::MAX as usize / 8) {
+        return None;
+    }
     let size = match styled.fir(kh) {
         None if kh % 2 == 1 => [h, w],
         Some(fir) if kh == 3 => {
-            let size = [(2 * h).checked_add(kh)?, (2 * w).checked_add(kw)?];
-            [fir.output_len(0, size[0] - 2)?, fir.output_len(1, size[1] - 2)?]
+            [fir.output_len(0, 2 * h + kh - 2)?, fir.output_len(1, 2 * w + kw - 2)?]
         }
         _ => return None,
     };

@@ -7,6 +7,7 @@ mod decode;
 mod encode;
 mod grid;
 mod label;
+mod tensor;
 #[cfg(test)]
 mod tests;
 

@@ -14,7 +14,7 @@ pub use fir::{
     FilterSetup, Padding, downsample2d, filter_from_array, filter2d, setup_filter, upsample2d,
 };
 pub use linear::Linear;
-pub(crate) use modulated::styled_conv;
-pub use modulated::{ModulatedConv, demodulation, modulated_conv2d};
+
+pub use modulated::{ModulatedConv, demodulation, modulated_conv2d, styled_conv};
 pub use norm::normalize_2nd_moment;
 pub use params::Params;

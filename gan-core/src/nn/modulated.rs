@@ -82,8 +82,11 @@ fn fused_form(op: &ModulatedConv, weight: &[usize]) -> Option<Option<Filter>> {
     }
 }
 
-/// One fused layer, see [`StyledConv`].
-pub(crate) fn styled_conv(
+/// One fused layer, see [`StyledConv`] for the shapes; which of the optional arguments are given must agree with `op`.
+///
+/// # Errors
+/// [`Error::Shape`] if a shape does not fit or an argument is missing or not wanted.
+pub fn styled_conv(
     op: &StyledConv,
     x: &Tensor,
     weight: &Tensor,

@@ -279,7 +279,7 @@ impl Tensor {
     /// # Errors
     /// [`Error::Shape`] if there is no such axis.
     pub fn pad(&self, axis: usize, before: usize, after: usize) -> Result<Self> {
-        if before == 0 && after == 0 {
+        if before == 0 && after == 0 && axis < self.shape().len() {
             return Ok(self.clone());
         }
         Self::apply(Prim::Pad { axis, before, after }, &[self])

@@ -174,7 +174,7 @@ pub(super) fn activate(op: &BiasAct, values: &mut [f32]) {
     }
     if let Some(bound) = op.clamp {
         let bound = bound as f32;
-        values.iter_mut().for_each(|x| *x = x.clamp(-bound, bound));
+        values.iter_mut().for_each(|x| *x = x.max(-bound).min(bound));
     }
 }
 

@@ -82,10 +82,10 @@ mod x86 {
     #[target_feature(enable = "avx512f")]
     unsafe fn avx512(k: usize, a: *const f32, b: *const f32, c: *mut f32, stride: usize) {
         let mut sums = [[_mm512_setzero_ps(); 2]; 8];
-        for i in 0..8 {
-            for j in 0..2 {
+        for (i, row) in sums.iter_mut().enumerate() {
+            for (j, sum) in row.iter_mut().enumerate() {
                 // SAFETY: 16 values of row i of the block, see above.
-                sums[i][j] = unsafe { _mm512_loadu_ps(c.add(i * stride + 16 * j)) };
+                *sum = unsafe { _mm512_loadu_ps(c.add(i * stride + 16 * j)) };
             }
         }
         for p in 0..k {
@@ -99,10 +99,10 @@ mod x86 {
                 row[1] = _mm512_fmadd_ps(a, b[1], row[1]);
             }
         }
-        for i in 0..8 {
-            for j in 0..2 {
+        for (i, row) in sums.iter().enumerate() {
+            for (j, &sum) in row.iter().enumerate() {
                 // SAFETY: as for the loads.
-                unsafe { _mm512_storeu_ps(c.add(i * stride + 16 * j), sums[i][j]) };
+                unsafe { _mm512_storeu_ps(c.add(i * stride + 16 * j), sum) };
             }
         }
     }
@@ -113,10 +113,10 @@ mod x86 {
     #[target_feature(enable = "avx2,fma")]
     unsafe fn avx2(k: usize, a: *const f32, b: *const f32, c: *mut f32, stride: usize) {
         let mut sums = [[_mm256_setzero_ps(); 3]; 4];
-        for i in 0..4 {
-            for j in 0..3 {
+        for (i, row) in sums.iter_mut().enumerate() {
+            for (j, sum) in row.iter_mut().enumerate() {
                 // SAFETY: 8 values of row i of the block, see above.
-                sums[i][j] = unsafe { _mm256_loadu_ps(c.add(i * stride + 8 * j)) };
+                *sum = unsafe { _mm256_loadu_ps(c.add(i * stride + 8 * j)) };
             }
         }
         for p in 0..k {
@@ -130,10 +130,10 @@ mod x86 {
                 }
             }
         }
-        for i in 0..4 {
-            for j in 0..3 {
+        for (i, row) in sums.iter().enumerate() {
+            for (j, &sum) in row.iter().enumerate() {
                 // SAFETY: as for the loads.
-                unsafe { _mm256_storeu_ps(c.add(i * stride + 8 * j), sums[i][j]) };
+                unsafe { _mm256_storeu_ps(c.add(i * stride + 8 * j), sum) };
             }
         }
     }

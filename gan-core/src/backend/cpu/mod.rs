@@ -51,7 +51,7 @@ struct Buffer {
 }
 
 impl Buffer {
-    fn new(values: Vec<f32>) -> Arc<dyn Storage> {
+    fn store(values: Vec<f32>) -> Arc<dyn Storage> {
         Arc::new(Buffer { values, packed: Mutex::new(Vec::new()) })
     }
 
@@ -126,7 +126,7 @@ impl Backend for Cpu {
     }
 
     fn upload(&self, data: HostData) -> Result<Arc<dyn Storage>> {
-        Ok(Buffer::new(data.into_f32()))
+        Ok(Buffer::store(data.into_f32()))
     }
 
     fn download(&self, storage: &Arc<dyn Storage>) -> Result<HostData> {
@@ -177,7 +177,7 @@ impl Backend for Cpu {
             }
             Prim::StyledConv(op) => styled::styled_conv(self.kernel, op, &views, shape, out),
         }
-        Ok(Buffer::new(values))
+        Ok(Buffer::store(values))
     }
 
     fn fuses(&self, prim: &Prim) -> bool {

@@ -3,14 +3,14 @@
 use rayon::prelude::*;
 
 use super::View;
-use crate::backend::UpFirDn;
+use crate::backend::{Factors, UpFirDn};
 
 pub(super) fn upfirdn(op: &UpFirDn, x: View<'_>, shape: &[usize], out: &mut [f32]) {
     let [_, _, h, w] = x.dims4();
     let output = [shape[2], shape[3]];
     let planes = out.par_chunks_mut(output[0] * output[1]).zip(x.values().par_chunks(h * w));
-    match &op.filter.separable {
-        Some((column, row)) => {
+    match &op.filter.factors {
+        Some(Factors { column, row }) => {
             let vertical = Pass::new(op, 0, column, h, output[0], op.gain);
             let horizontal = Pass::new(op, 1, row, w, output[1], 1.0);
             planes.for_each_init(Vec::new, |narrow, (out, x)| {

@@ -17,7 +17,7 @@ use super::microkernel::Microkernel;
 use super::packing::{PackedWeight, Patch, Source, Taps};
 use super::resample::Pass;
 use super::tiles::{Scratch, patches, rectangles, row_blocks};
-use crate::backend::{BiasAct, StyledArgs, StyledConv, UpFirDn};
+use crate::backend::{BiasAct, Factors, StyledArgs, StyledConv, UpFirDn};
 
 /// Input pixels of an up-sampling tile.
 const TILE: [usize; 2] = [16, 32];
@@ -27,7 +27,7 @@ const TILE_CHANNELS: usize = 64;
 
 /// Whether there is a kernel: always without up-sampling, else for 3x3 weights and separable filters of four taps.
 pub(super) fn fuses(op: &StyledConv) -> bool {
-    op.up.as_ref().is_none_or(|f| f.height == 4 && f.width == 4 && f.separable.is_some())
+    op.up.as_ref().is_none_or(|f| f.height == 4 && f.width == 4 && f.factors.is_some())
 }
 
 pub(super) fn styled_conv(
@@ -185,11 +185,9 @@ impl Layer<'_> {
             }
         }
         // The tile's planes start one pixel before its first output, so nothing is left to pad.
-        let (Some((column, row)), [rows_out, columns_out]) =
-            (&fir.filter.separable, tile.size.map(|len| 2 * len))
-        else {
-            return;
-        };
+        let [rows_out, columns_out] = tile.size.map(|len| 2 * len);
+        // `fuses` asked for separable filters.
+        let Some(Factors { column, row }) = &fir.filter.factors else { return };
         let inner = UpFirDn { padding: [[0; 2]; 2], ..fir.clone() };
         let vertical = Pass::new(&inner, 0, column, height, rows_out, fir.gain);
         let horizontal = Pass::new(&inner, 1, row, width, columns_out, 1.0);

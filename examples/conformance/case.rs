@@ -1,0 +1,208 @@
+//! One golden file: settings, inputs, weights and what must come out.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gan_core::checkpoint::{HostTensor, StateDict};
+use gan_core::nn::Params;
+use gan_core::{Device, Tensor};
+use safetensors::SafeTensors;
+
+use super::array::HostArray;
+use super::error::{Error, Result};
+use super::settings::Settings;
+
+/// Far above any golden file.
+const MAX_FILE: u64 = 1 << 30;
+
+/// A golden file in memory.
+#[derive(Debug)]
+pub struct Case {
+    /// What is checked, as `area/what`.
+    pub kind: String,
+    /// Its short name.
+    pub name: String,
+    /// Its hyper-parameters.
+    pub settings: Settings,
+    /// Largest relative error.
+    tolerance: f64,
+    /// The same for tensors with `grad` in their name, where that differs.
+    tolerance_grad: Option<f64>,
+    folder: PathBuf,
+    tensors: BTreeMap<String, HostArray>,
+}
+
+impl Case {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Format`] for bytes that are no safetensors file, [`Error::NotACase`] for a file without
+    /// kind, settings or tolerance.
+    pub fn open(path: &Path) -> Result<Case> {
+        let io = |source| Error::Io { path: path.to_owned(), source };
+        let len = fs::metadata(path).map_err(io)?.len();
+        if len > MAX_FILE {
+            return Err(Error::NotACase(format!("{len} bytes are more than any case has")));
+        }
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        Case::parse(&fs::read(path).map_err(io)?, folder)
+    }
+
+    fn parse(bytes: &[u8], folder: PathBuf) -> Result<Case> {
+        let format = |e: safetensors::SafeTensorError| Error::Format(e.to_string());
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(format)?;
+        let strings = header.metadata().clone().unwrap_or_default();
+        let required = |key: &str| {
+            strings.get(key).ok_or_else(|| Error::NotACase(format!("its metadata have no `{key}`")))
+        };
+        let kind = required("kind")?.clone();
+        let settings = Settings::parse(required("params")?)?;
+        let tolerance = tolerance("tolerance", required("tolerance")?)?;
+        let tolerance_grad = strings.get("tolerance_grad");
+        let tolerance_grad = tolerance_grad.map(|text| self::tolerance("tolerance_grad", text));
+
+        let file = SafeTensors::deserialize(bytes).map_err(format)?;
+        let read = |(name, view): (String, _)| match HostArray::read(&view) {
+            Some(array) => Ok((name, array)),
+            None => {
+                Err(Error::tensor(name, "f32, f64, i32, i64, u8 or bool", view.dtype().to_string()))
+            }
+        };
+        let tensors = file.tensors().into_iter().map(read).collect::<Result<_>>()?;
+        Ok(Case {
+            kind,
+            name: strings.get("case").cloned().unwrap_or_default(),
+            settings,
+            tolerance,
+            tolerance_grad: tolerance_grad.transpose()?,
+            folder,
+            tensors,
+        })
+    }
+
+    /// What must come out, by name without the `out.`.
+    pub fn expected(&self) -> impl Iterator<Item = (&str, &HostArray)> {
+        self.tensors.iter().filter_map(|(name, array)| Some((name.strip_prefix("out.")?, array)))
+    }
+
+    /// Whether something of that name must come out.
+    pub fn expects(&self, name: &str) -> bool {
+        self.has(&format!("out.{name}"))
+    }
+
+    /// Largest error that the result of that name may have.
+    pub fn tolerance_of(&self, name: &str) -> f64 {
+        match self.tolerance_grad {
+            Some(tolerance) if name.contains("grad") => tolerance,
+            _ => self.tolerance,
+        }
+    }
+
+    /// The tensor of that full name, such as `in.x`.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if there is none.
+    pub fn array(&self, name: &str) -> Result<&HostArray> {
+        self.tensors.get(name).ok_or_else(|| Error::tensor(name, "a tensor", "nothing"))
+    }
+
+    /// As [`Case::array`], as an array of `ndarray`.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if there is none or it is not of floating-point numbers.
+    pub fn floats(&self, name: &str) -> Result<ndarray::ArrayD<f64>> {
+        let array = self.array(name)?;
+        array.to_ndarray().ok_or_else(|| Error::tensor(name, "floats", array.describe()))
+    }
+
+    /// Whether there is a tensor of that full name.
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// The input of that name (without the `in.`), on a device.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if there is none or it is not of floating-point numbers.
+    pub fn input(&self, name: &str, device: &Device) -> Result<Tensor> {
+        Ok(Tensor::from_array(&self.floats(&format!("in.{name}"))?, device)?)
+    }
+
+    /// As [`Case::input`], if the file has it.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if it is not of floating-point numbers.
+    pub fn optional_input(&self, name: &str, device: &Device) -> Result<Option<Tensor>> {
+        self.has(&format!("in.{name}")).then(|| self.input(name, device)).transpose()
+    }
+
+    /// As [`Case::input`], to differentiate with respect to it.
+    ///
+    /// # Errors
+    /// As [`Case::input`].
+    pub fn variable(&self, name: &str, device: &Device) -> Result<Tensor> {
+        Ok(self.input(name, device)?.var())
+    }
+
+    /// As [`Case::variable`], if the file has it.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if it is not of floating-point numbers.
+    pub fn optional_variable(&self, name: &str, device: &Device) -> Result<Option<Tensor>> {
+        Ok(self.optional_input(name, device)?.map(|tensor| tensor.var()))
+    }
+
+    /// The weights under their checkpoint names.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if one is not of floating-point numbers.
+    pub fn weights(&self) -> Result<StateDict> {
+        let mut dict = StateDict::default();
+        for (full, array) in &self.tensors {
+            let Some(name) = full.strip_prefix("weights.") else { continue };
+            let wrong = || Error::tensor(full, "floats", array.describe());
+            let data = array.as_floats().ok_or_else(wrong)?.iter().map(|&x| x as f32).collect();
+            dict.insert(name, HostTensor { shape: array.shape.clone(), data })?;
+        }
+        Ok(dict)
+    }
+
+    /// The weights on a device, with `prefix` before their names.
+    ///
+    /// Those whose gradient is asked for become variables; they are returned as well, as `param.<name>`.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if one is not of floating-point numbers.
+    pub fn params(&self, prefix: &str, device: &Device) -> Result<(Params, Vec<(String, Tensor)>)> {
+        let mut params = Params::default();
+        let mut variables = Vec::new();
+        for (name, host) in self.weights()?.iter() {
+            let mut tensor = Tensor::new(&host.data, &host.shape, device)?;
+            let leaf = format!("param.{name}");
+            if self.expects(&format!("grad_{leaf}")) || self.expects(&format!("grad_gp_{leaf}")) {
+                tensor = tensor.var();
+                variables.push((leaf, tensor.clone()));
+            }
+            params.insert(format!("{prefix}{name}"), tensor);
+        }
+        Ok((params, variables))
+    }
+
+    /// The path of a file beside this one.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the name has folders in it.
+    pub fn neighbour(&self, name: &str) -> Result<PathBuf> {
+        if Path::new(name).file_name().is_none_or(|n| n != name) {
+            let (expected, found) = ("the name of a file beside this one", name.to_owned());
+            return Err(Error::Setting { name: "file".into(), expected, found });
+        }
+        Ok(self.folder.join(name))
+    }
+}
+
+fn tolerance(key: &str, text: &str) -> Result<f64> {
+    let number = text.trim().parse::<f64>().ok().filter(|t| t.is_finite() && *t >= 0.0);
+    number.ok_or_else(|| Error::NotACase(format!("its `{key}` is {text:?}, not a number")))
+}

@@ -1,0 +1,168 @@
+//! `sefa/*`: layer selections, factorization, and the generator in the layout of genforce.
+
+use gan_core::models::stylegan2::Options;
+use gan_core::{
+    Device, Direction, Labels, Layers, Noise, StyleBased, StyleGan2, StyleKind, Tensor, Truncation,
+    W, WPlus, Z, parse_indices,
+};
+use gan_edit::sefa::{self, Convention};
+
+use super::Check;
+use super::array::HostArray;
+use super::case::Case;
+use super::eigen::{self, Basis};
+use super::error::{Error, Result};
+use super::gradients::first;
+use super::outputs::Outputs;
+use super::settings::Settings;
+
+pub(super) fn find(what: &str) -> Option<Check> {
+    match what {
+        "parse_indices" => Some(parse),
+        "factorize" => Some(factorize),
+        "generator_stylegan2_genforce" => Some(generator_stylegan2_genforce),
+        _ => None,
+    }
+}
+
+/// The parser of layer selections.
+fn parse(case: &Case, _: &Device) -> Result<Outputs> {
+    let settings = &case.settings;
+    let (min, max) = (settings.count_or("min_val", 0)?, settings.count_or("max_val", 65535)?);
+    let mut out = Outputs::default();
+    for (i, text) in settings.list("strings")?.iter().enumerate() {
+        let found = parse_indices(text.as_str().unwrap_or("not a text"), min, max)?;
+        out.array(i.to_string(), HostArray::integers(found.into_iter().map(|i| i as i64)));
+    }
+    Ok(out)
+}
+
+/// Eigenvalues and directions of several selections of layers, and an edit along a given direction.
+fn factorize(case: &Case, device: &Device) -> Result<Outputs> {
+    let settings = &case.settings;
+    let gan_type = settings.text("gan_type")?;
+    if gan_type != "stylegan2" {
+        return Err(Error::Unsupported(format!("factorization of {gan_type}")));
+    }
+    let network = network(case, device)?;
+    let mut out = Outputs::default();
+    for (i, selection) in settings.sections("selections")?.iter().enumerate() {
+        let layers: Layers = selection.text("selection")?.parse()?;
+        let found = sefa::factorize(&network, &layers, Convention::Sefa)?;
+        let name = |what: &str| format!("sel{i}.{what}");
+        let layers = found.layers.iter().map(|&l| l as i64);
+        out.array(name("layers"), HostArray::integers(layers));
+        let ours = Basis::of(&found);
+        put_basis(case, &ours, &name("eigenvalues"), &name("boundaries"), &mut out)?;
+        let names = ["eigenvalues", "boundaries"].map(|n| name(&format!("{n}_reference_order")));
+        put_basis(case, &ours, &names[0], &names[1], &mut out)?;
+    }
+    put_edits(case, &network, &mut out)?;
+    Ok(out)
+}
+
+/// Compares after sorting, and puts our eigenvalues into the order of the file's.
+fn put_basis(
+    case: &Case,
+    ours: &Basis,
+    values_name: &str,
+    vectors_name: &str,
+    out: &mut Outputs,
+) -> Result<()> {
+    let expected = case.floats(&format!("out.{values_name}"))?.into_iter().collect::<Vec<_>>();
+    let expected = Basis::new(&expected, &case.floats(&format!("out.{vectors_name}"))?);
+    let order = expected.order();
+    let error = ours.error(&expected.reordered(&order));
+    out.judged(vectors_name, error, eigen::TOLERANCE);
+    out.array(values_name, ours.values_at(&order));
+    Ok(())
+}
+
+/// Truncated codes, moved along `in.direction` in some layers by each of `in.distances`, and their images.
+fn put_edits(case: &Case, network: &StyleGan2, out: &mut Outputs) -> Result<()> {
+    let settings = &case.settings;
+    let device = network.synthesis().device();
+    let w = network.map(&Z::new(case.input("z", device)?)?, None)?;
+    let codes = network.truncate(&w, &truncation(settings)?)?;
+    out.tensor("codes", codes.tensor())?;
+
+    let vector = case.floats("in.direction")?.iter().map(|&x| x as f32).collect();
+    let layers: Layers = settings.text("edit_selection")?.parse()?;
+    let direction = Direction::<W>::new(vector, layers, case.name.as_str())?;
+    let edited = case.floats("in.distances")?;
+    let edited: Vec<WPlus> =
+        edited.iter().map(|&d| codes.shifted(&direction, d)).collect::<gan_core::Result<_>>()?;
+    let images = edited.iter().map(|ws| network.synthesize(ws, Noise::Const));
+    let images: Vec<Tensor> = images.collect::<gan_core::Result<_>>()?;
+    let edited: Vec<Tensor> = edited.iter().map(|ws| ws.tensor().clone()).collect();
+    out.tensor("edited_codes", &stacked(&edited)?)?;
+    out.tensor("edited_images", &stacked(&images)?)?;
+    Ok(())
+}
+
+/// Along a new first axis.
+fn stacked(tensors: &[Tensor]) -> Result<Tensor> {
+    let all = Tensor::concat(&tensors.iter().collect::<Vec<_>>(), 0)?;
+    let shape = tensors.first().map_or(&[][..], Tensor::shape);
+    Ok(all.reshape(&[&[tensors.len()], shape].concat())?)
+}
+
+/// z to w to image in genforce's layout, with what every layer makes, and the gradients of z and W+.
+fn generator_stylegan2_genforce(case: &Case, device: &Device) -> Result<Outputs> {
+    let network = network(case, device)?;
+    let labels = case.optional_input("label", device)?.map(Labels::new).transpose()?;
+    let z = case.variable("z", device)?;
+    let w = network.map(&Z::new(z.clone())?, labels.as_ref())?;
+    let wp = network.truncate(&w, &truncation(&case.settings)?)?;
+    let untruncated = network.broadcast(&w)?;
+
+    let mut out = Outputs::default();
+    out.tensor("w", w.tensor())?;
+    out.tensor("wp", wp.tensor())?;
+    out.tensor("image_notrunc", &network.synthesize(&untruncated, Noise::Const)?)?;
+    put_layers(&network, &WPlus::new(wp.tensor().detach())?, &mut out)?;
+
+    let image = network.synthesize(&wp, Noise::Const)?;
+    let leaves = [("z", &z), ("wp", wp.tensor())];
+    first(&mut out, &image, &case.input("cotangent", device)?, &leaves)?;
+    Ok(out)
+}
+
+/// Styles, features of every convolution and colours of every toRGB, under genforce's names.
+fn put_layers(network: &StyleGan2, wp: &WPlus, out: &mut Outputs) -> Result<()> {
+    let styles = network.styles(wp)?;
+    let (mut conv, mut output) = (0, 0);
+    for (entry, style) in styles.layout().iter().zip(styles.tensors()) {
+        let (name, count) = match entry.kind {
+            StyleKind::Conv => (format!("style{conv:02}"), &mut conv),
+            StyleKind::ToRgb => (format!("output_style{output}"), &mut output),
+        };
+        out.tensor(name, style)?;
+        *count += 1;
+    }
+    let mut layer = 0;
+    let image = network.synthesis().forward_with(&styles, Noise::Const, &mut |block| {
+        out.tensor(format!("layer{layer}"), block.features)?;
+        layer += 2;
+        Ok(())
+    })?;
+    Ok(out.tensor("image", &image)?)
+}
+
+/// Truncation of the first layers.
+fn truncation(settings: &Settings) -> Result<Truncation> {
+    Ok(Truncation {
+        psi: settings.number_or("trunc_psi", 1.0)?,
+        cutoff: settings.count("trunc_layers")?,
+    })
+}
+
+fn network(case: &Case, device: &Device) -> Result<StyleGan2> {
+    let slope = case.settings.number_or("lrelu_slope", 0.2)?;
+    if slope != 0.2 {
+        return Err(Error::Unsupported(format!("leaky ReLU with a slope of {slope}")));
+    }
+    let lr = case.settings.number_or("mapping_lr_mul", 0.01)?;
+    let options = Options { mapping_lr_multiplier: lr, ..Options::default() };
+    Ok(StyleGan2::from_state_dict(case.weights()?, &options, device)?)
+}

@@ -1,0 +1,87 @@
+//! What a program around the library needs: errors to exit codes, progress bars, interrupts.
+
+use std::error::Error;
+use std::ops::ControlFlow;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use gan_core::Progress;
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Errors of the examples, whatever crate they come from.
+pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Runs a program; an error goes to standard error with its causes, and the exit code is 1.
+pub fn run(program: impl FnOnce() -> Result<()>) -> ExitCode {
+    let Err(error) = program() else { return ExitCode::SUCCESS };
+    eprintln!("error: {error}");
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        eprintln!("  caused by: {inner}");
+        cause = inner.source();
+    }
+    ExitCode::FAILURE
+}
+
+/// Tells when the user wants to stop.
+#[derive(Clone)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Listens for Ctrl-C from now on.
+    ///
+    /// # Errors
+    /// If the system refuses the handler.
+    pub fn listen() -> Result<Self> {
+        let flag = Arc::new(AtomicBool::new(false));
+        let handler = Arc::clone(&flag);
+        ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed))?;
+        Ok(Interrupt(flag))
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A progress bar that an interrupt stops.
+pub struct Bar {
+    bar: ProgressBar,
+    interrupt: Interrupt,
+}
+
+impl Bar {
+    /// A bar with a name in front.
+    ///
+    /// # Errors
+    /// Never in practice: if the bar's template were wrong.
+    pub fn new(name: &'static str, interrupt: &Interrupt) -> Result<Self> {
+        let style = ProgressStyle::with_template("{prefix:>11} {wide_bar} {pos}/{len} {eta}")?;
+        let bar = ProgressBar::new(0).with_style(style).with_prefix(name);
+        Ok(Bar { bar, interrupt: interrupt.clone() })
+    }
+}
+
+impl Progress for Bar {
+    fn step(&mut self, step: usize, total: usize) -> ControlFlow<()> {
+        self.bar.set_length(total as u64);
+        self.bar.set_position(step as u64);
+        if step == total {
+            self.bar.finish_and_clear();
+        }
+        if self.interrupt.is_wanted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// Does a piece of work and prints how long it took.
+///
+/// # Errors
+/// Those of the work.
+pub fn timed<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let start = Instant::now();
+    let result = work()?;
+    println!("{name:>11}  {:.3} s", start.elapsed().as_secs_f64());
+    Ok(result)
+}

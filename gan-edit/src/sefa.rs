@@ -1,0 +1,106 @@
+//! SeFa: closed-form factorization of the weights (Shen and Zhou 2021).
+//!
+//! A step `n` in the latent space moves a layer's input by `A n`, whatever the image, where `A` is the layer's projection.
+//! The unit steps that move it most are the eigenvectors of `A^T A` with the largest eigenvalues (equation 5), so no
+//! sample and no training is needed.
+
+mod eigen;
+
+use ndarray::{Array2, ArrayView2};
+
+use gan_core::{Direction, Factorizable, Layers, Projection, StyleKind, W};
+
+use crate::error::{Error, Result};
+
+/// Which weights are stacked, and how; the two give different directions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Convention {
+    /// The authors' code (`genforce/sefa`): the affine weights of the chosen convolutions, and of the last toRGB as the
+    /// last layer; each output's weights are scaled to unit length.
+    #[default]
+    Sefa,
+    /// `closed_form_factorization.py` of `rosinality/stylegan2-pytorch`: the affine weights of the chosen convolutions,
+    /// and of the first toRGB, as they are.
+    Rosinality,
+}
+
+/// What [`factorize`] found, strongest first.
+#[derive(Clone, Debug)]
+pub struct Factorization {
+    /// Unit directions for the chosen layers.
+    pub directions: Vec<Direction<W>>,
+    /// Eigenvalues of `A^T A`, descending: how far a unit step along each direction moves the layers' inputs, squared.
+    pub eigenvalues: Vec<f64>,
+    /// The layers that were factorized.
+    pub layers: Vec<usize>,
+}
+
+/// Factorizes the projections of the chosen layers.
+///
+/// There are as many directions as the latent space has dimensions. The sign of a direction is arbitrary; here its
+/// component of largest magnitude is positive (of equals, the first).
+///
+/// # Errors
+/// [`Error::Core`] for layers beyond the network, [`Error::NoProjection`] if none of the chosen layers has a
+/// projection in this convention.
+pub fn factorize(
+    generator: &dyn Factorizable,
+    layers: &Layers,
+    convention: Convention,
+) -> Result<Factorization> {
+    let count = generator.layer_count();
+    let chosen = layers.indices(count)?;
+    let projections = generator.projections()?;
+    let stacked: Vec<&Projection> =
+        projections.iter().filter(|p| takes_part(p, &chosen, count, convention)).collect();
+    let Some(first) = stacked.first() else {
+        let (layers, last) = (layers.to_string(), count.saturating_sub(1));
+        return Err(Error::NoProjection { layers, last });
+    };
+    let dim = first.matrix.ncols();
+    let mut gram = Array2::<f64>::zeros((dim, dim));
+    for projection in stacked {
+        if projection.matrix.ncols() != dim {
+            let (name, found) = (projection.name.clone(), projection.matrix.ncols());
+            return Err(Error::Projection { name, expected: dim, found });
+        }
+        gram += &gram_matrix(projection.matrix.view(), convention);
+    }
+    let (eigenvalues, vectors) = eigen::descending(&gram)?;
+    // Directions belong to the layers that they were found in, so that a selection of all layers edits all of them.
+    let selection = if chosen.len() == count { Layers::All } else { Layers::Some(chosen.clone()) };
+    let directions = vectors
+        .columns()
+        .into_iter()
+        .enumerate()
+        .map(|(k, vector)| {
+            let vector = vector.iter().map(|&v| v as f32).collect();
+            Direction::new(vector, selection.clone(), format!("sefa {selection} #{k}"))
+        })
+        .collect::<gan_core::Result<_>>()?;
+    Ok(Factorization { directions, eigenvalues: eigenvalues.to_vec(), layers: chosen })
+}
+
+fn takes_part(p: &Projection, chosen: &[usize], count: usize, convention: Convention) -> bool {
+    let is_included = match (p.kind, convention) {
+        (StyleKind::Conv, _) => true,
+        (StyleKind::ToRgb, Convention::Sefa) => p.layer + 1 == count,
+        (StyleKind::ToRgb, Convention::Rosinality) => p.layer == 1,
+    };
+    is_included && chosen.contains(&p.layer)
+}
+
+/// `A^T A` of one layer's `A [outputs, latent_dim]`. Products of `f32` with sums over a layer at most lose less than the
+/// seven digits that the weights have; the sum over layers is in `f64`.
+fn gram_matrix(matrix: ArrayView2<'_, f32>, convention: Convention) -> Array2<f64> {
+    let mut rows = matrix.mapv(f64::from);
+    if convention == Convention::Sefa {
+        for mut row in rows.rows_mut() {
+            let length = row.dot(&row).sqrt();
+            if length > 0.0 {
+                row /= length;
+            }
+        }
+    }
+    rows.t().dot(&rows)
+}

@@ -1,0 +1,44 @@
+//! Moving codes along a direction in steps.
+
+use gan_core::progress::{Progress, report};
+use gan_core::{Direction, Noise, StyleBased, Tensor, W, WPlus};
+
+use crate::error::{Error, Result};
+
+/// `steps` strengths from `-range` to `range`, evenly spaced, as SeFa's tools take them.
+///
+/// # Errors
+/// [`Error::Argument`] if the range is not finite and positive or there are fewer than two steps.
+pub fn strengths(range: f64, steps: usize) -> Result<Vec<f64>> {
+    if !(range.is_finite() && range > 0.0) {
+        let expected = "a finite number above 0";
+        return Err(Error::Argument { what: "range", expected, found: range.to_string() });
+    }
+    if steps < 2 {
+        let expected = "at least 2";
+        return Err(Error::Argument { what: "steps", expected, found: steps.to_string() });
+    }
+    let last = (steps - 1) as f64;
+    // Weighted ends instead of a running sum: the middle of an odd number of steps is exactly zero.
+    Ok((0..steps).map(|i| range * (2.0 * i as f64 - last) / last).collect())
+}
+
+/// Images of one code `[1, num_ws, w_dim]` moved along a direction by each of `strengths`, one tensor `[1, c, h, w]` each.
+///
+/// # Errors
+/// [`Error::Core`] for a direction of another model, strengths that are not finite, or if `progress` stops the sweep.
+pub fn sweep(
+    generator: &dyn StyleBased,
+    code: &WPlus,
+    direction: &Direction<W>,
+    strengths: &[f64],
+    noise: Noise<'_>,
+    progress: &mut dyn Progress,
+) -> Result<Vec<Tensor>> {
+    let mut images = Vec::with_capacity(strengths.len());
+    for (i, &strength) in strengths.iter().enumerate() {
+        images.push(generator.synthesize(&code.shifted(direction, strength)?, noise)?);
+        report(progress, i + 1, strengths.len())?;
+    }
+    Ok(images)
+}
