@@ -1,11 +1,14 @@
 //! `portraits/*`: the generator that the examples run on.
 
+use std::path::{Path, PathBuf};
+
 use gan_core::{Device, StyleBased, StyleGan2, Truncation, Z};
 
 use super::Check;
 use super::case::Case;
 use super::error::Result;
 use super::outputs::Outputs;
+use crate::model::PORTRAITS;
 
 pub(super) fn find(what: &str) -> Option<Check> {
     match what {
@@ -14,10 +17,10 @@ pub(super) fn find(what: &str) -> Option<Check> {
     }
 }
 
-/// A checkpoint beside the golden file: z to w+ to images.
+/// A checkpoint: z to w+ to images.
 fn expected(case: &Case, device: &Device) -> Result<Outputs> {
     let settings = &case.settings;
-    let network = StyleGan2::open(case.neighbour(settings.text("file")?)?, device)?;
+    let network = StyleGan2::open(checkpoint(case)?, device)?;
     let truncation = Truncation {
         psi: settings.number_or("truncation_psi", 1.0)?,
         cutoff: settings.count("truncation_cutoff")?,
@@ -29,4 +32,12 @@ fn expected(case: &Case, device: &Device) -> Result<Outputs> {
     out.tensor("ws", ws.tensor())?;
     out.tensor("image", &network.synthesize(&ws, settings.noise()?)?)?;
     Ok(out)
+}
+
+/// The named file beside the golden file, or else among the models of the examples.
+fn checkpoint(case: &Case) -> Result<PathBuf> {
+    let name = case.settings.text("file")?;
+    let beside = case.neighbour(name)?;
+    let shipped = Path::new(PORTRAITS).with_file_name(name);
+    Ok(if !beside.exists() && shipped.exists() { shipped } else { beside })
 }

@@ -40,7 +40,7 @@ fn parse(case: &Case, _: &Device) -> Result<Outputs> {
 /// Eigenvalues and directions of several selections of layers, and an edit along a given direction.
 fn factorize(case: &Case, device: &Device) -> Result<Outputs> {
     let settings = &case.settings;
-    let gan_type = settings.text("gan_type")?;
+    let gan_type = settings.get("gan_type").and_then(|v| v.as_str()).unwrap_or("another network");
     if gan_type != "stylegan2" {
         return Err(Error::Unsupported(format!("factorization of {gan_type}")));
     }
@@ -131,14 +131,13 @@ fn generator_stylegan2_genforce(case: &Case, device: &Device) -> Result<Outputs>
 /// Styles, features of every convolution and colours of every toRGB, under genforce's names.
 fn put_layers(network: &StyleGan2, wp: &WPlus, out: &mut Outputs) -> Result<()> {
     let styles = network.styles(wp)?;
-    let (mut conv, mut output) = (0, 0);
     for (entry, style) in styles.layout().iter().zip(styles.tensors()) {
-        let (name, count) = match entry.kind {
-            StyleKind::Conv => (format!("style{conv:02}"), &mut conv),
-            StyleKind::ToRgb => (format!("output_style{output}"), &mut output),
+        // Convolution i reads vector i of W+, and output j vector 2j + 1.
+        let name = match entry.kind {
+            StyleKind::Conv => format!("style{:02}", entry.w_index),
+            StyleKind::ToRgb => format!("output_style{}", entry.w_index / 2),
         };
         out.tensor(name, style)?;
-        *count += 1;
     }
     let mut layer = 0;
     let image = network.synthesis().forward_with(&styles, Noise::Const, &mut |block| {

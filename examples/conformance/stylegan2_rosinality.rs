@@ -48,7 +48,7 @@ fn rosinality_generator(case: &Case, device: &Device) -> Result<Outputs> {
 
     let maps = noise_maps(case, device)?;
     out.tensor("image_noise", &network.synthesize(&latent, Noise::Maps(&maps))?)?;
-    put_styles(case, &network, &latent, &mut out)?;
+    put_styles(case, &network, &wplus, &mut out)?;
     put_factorization(case, &network, &w, &mut out)?;
 
     let variable = case.variable("wplus", device)?;

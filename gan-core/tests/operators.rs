@@ -567,7 +567,8 @@ fn layers() -> Vec<Row> {
                 let op = StyledConv { up: up.clone(), demodulate, noise, bias, act };
                 let scale = if up.is_some() { 2 } else { 1 };
                 let shapes = |[n, ci, co, h, w]: [usize; 5]| {
-                    let mut shapes = vec![vec![n, ci, h, w], vec![co, ci, k, k], vec![n, ci]];
+                    let weight = if scale == 2 { vec![ci, co, k, k] } else { vec![co, ci, k, k] };
+                    let mut shapes = vec![vec![n, ci, h, w], weight, vec![n, ci]];
                     shapes.extend(demodulate.then(|| vec![n, co]));
                     shapes.extend(noise.then(|| vec![1, 1, scale * h, scale * w]));
                     shapes.extend(bias.then(|| vec![co]));

@@ -293,7 +293,8 @@ impl BiasAct {
 /// demodulation `d` the output channels, which equals modulating the weight per sample (StyleGAN2, section 2.2)
 /// and lets the whole batch share one weight.
 ///
-/// Arguments: `x [n, ci, h, w]`, `w [co, ci, k, k]`, `s [n, ci]`, then those that are present of `d [n, co]`,
+/// Arguments: `x [n, ci, h, w]`, `w [co, ci, k, k]`, or, to up-sample, `[ci, co, 3, 3]` as transposed convolutions have it, so
+/// that neither direction has to rearrange it; `s [n, ci]`; then those that are present of `d [n, co]`,
 /// `noise [n or 1, 1, h', w']`, `b [co]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StyledConv {
@@ -314,7 +315,7 @@ pub struct StyledConv {
 pub struct StyledArgs<T> {
     /// Input `[n, ci, h, w]`.
     pub x: T,
-    /// Weight `[co, ci, k, k]`.
+    /// Weight `[co, ci, k, k]`, or `[ci, co, 3, 3]` to up-sample.
     pub weight: T,
     /// Style `[n, ci]`.
     pub style: T,
@@ -582,7 +583,7 @@ impl Prim {
                 if args.len() == 3 + usize::from(s.demodulate) + usize::from(s.noise) + usize::from(s.bias) =>
             {
                 styled_shape(s, s.unpack(args)).ok_or_else(|| {
-                    let expected = "x [n, ci, h, w], w [co, ci, k, k], s [n, ci], d [n, co], noise [n, 1, h', w'], b [co]";
+                    let expected = "x [n, ci, h, w], w [co, ci, k, k] ([ci, co, 3, 3] to up-sample), s [n, ci], d [n, co], noise [n, 1, h', w'], b [co]";
                     Error::shape(self.name(), expected, (x, args))
                 })
             }
@@ -592,7 +593,8 @@ impl Prim {
 }
 
 fn styled_shape(styled: &StyledConv, args: StyledArgs<&[usize]>) -> Option<Vec<usize>> {
-    let (&[n, ci, h, w], &[co, wi, kh, kw]) = (args.x, args.weight) else { return None };
+    let (&[n, ci, h, w], &[outer, inner, kh, kw]) = (args.x, args.weight) else { return None };
+    let (co, wi) = if styled.up.is_some() { (inner, outer) } else { (outer, inner) };
     // Keeps the sums below from overflowing.
     if [h, w, kh, kw].iter().any(|&d| d == 0 || d > isize::MAX as usize / 8) {
         return None;

@@ -92,7 +92,7 @@ fn styled_conv_composite(op: &StyledConv, args: &[Tensor]) -> Result<Tensor> {
         Some(fir) => {
             let [_, _, h, w] = x.dims4("styled_conv")?;
             let size = [2 * h + kernel - 2, 2 * w + kernel - 2];
-            x.conv_transpose2d(&a.weight.permute(&[1, 0, 2, 3])?, conv, size)?.upfirdn2d(&fir)?
+            x.conv_transpose2d(a.weight, conv, size)?.upfirdn2d(&fir)?
         }
     };
     let y = a.demod.map_or(Ok(y.clone()), |d| y.mul(&per_channel(d)?))?;
@@ -172,13 +172,13 @@ pub(super) fn styled_conv(
             let prim = Prim::ConvWeight(conv, [kernel, kernel]);
             head[1] = Some(match op.up {
                 None => Tensor::apply(prim, &[&x, &g])?,
-                Some(_) => Tensor::apply(prim, &[&g, &x])?.permute(&[1, 0, 2, 3])?,
+                Some(_) => Tensor::apply(prim, &[&g, &x])?,
             });
         }
         if wanted.x || wanted.style {
             let dx = match op.up {
                 None => g.conv_transpose2d(a.weight, conv, [h, w])?,
-                Some(_) => g.conv2d(&a.weight.permute(&[1, 0, 2, 3])?, conv)?,
+                Some(_) => g.conv2d(a.weight, conv)?,
             };
             if wanted.style {
                 head[2] = Some(a.x.mul(&dx)?.sum(&[2, 3])?.reshape(a.style.shape())?);

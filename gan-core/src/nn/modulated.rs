@@ -56,7 +56,11 @@ pub fn modulated_conv2d(
         let act = BiasAct::new(Activation::Linear);
         let layer =
             StyledConv { up, demodulate: op.demodulate, noise: noise.is_some(), bias: false, act };
-        return styled_conv(&layer, x, weight, styles, demod.as_ref(), noise, None);
+        let weight = match layer.up {
+            Some(_) => weight.permute(&[1, 0, 2, 3])?,
+            None => weight.clone(),
+        };
+        return styled_conv(&layer, x, &weight, styles, demod.as_ref(), noise, None);
     }
     let y = x.mul(&styles.reshape(&[n, ci, 1, 1])?)?;
     let y = conv2d_resample(&y, weight, &op.resample)?;

@@ -49,12 +49,16 @@ fn bias_act(op: &BiasAct, x: &Tensor, b: Option<&Tensor>) -> Result<Tensor> {
 /// The layer as the paper has it: one modulated weight a sample, zeros inserted before a plain convolution.
 fn styled_conv(op: &StyledConv, args: StyledArgs<&Tensor>) -> Result<Tensor> {
     let [n, _, h, w] = args.x.dims4("x")?;
-    let [co, ci, k, _] = args.weight.dims4("weight")?;
+    let weight = match op.up {
+        Some(_) => args.weight.permute(&[1, 0, 2, 3])?,
+        None => args.weight.clone(),
+    };
+    let [co, ci, k, _] = weight.dims4("weight")?;
     let mut samples = Vec::with_capacity(n);
     for i in 0..n {
         let x = args.x.slice(0, i, 1)?;
         let style = args.style.slice(0, i, 1)?.reshape(&[1, ci, 1, 1])?;
-        let mut weight = args.weight.mul(&style)?;
+        let mut weight = weight.mul(&style)?;
         if let Some(d) = args.demod {
             weight = weight.mul(&d.slice(0, i, 1)?.reshape(&[co, 1, 1, 1])?)?;
         }
@@ -189,7 +193,7 @@ fn styled_conv_equals_its_definition() {
                 let batch = if has(0) { n } else { 1 };
                 let all = [
                     (true, vec![n, ci, h, w]),
-                    (true, vec![co, ci, *k, *k]),
+                    (true, if up.is_some() { vec![ci, co, 3, 3] } else { vec![co, ci, *k, *k] }),
                     (true, vec![n, ci]),
                     (demodulate, vec![n, co]),
                     (noise, vec![batch, 1, scale * h, scale * w]),

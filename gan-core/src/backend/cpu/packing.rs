@@ -12,7 +12,8 @@ pub(super) struct PackKey {
     pub(super) shape: [usize; 4],
     /// Whether input and output channels are exchanged, as in the adjoint in `x`.
     pub(super) transposed: bool,
-    /// Steps between output pixels that share their taps: 1, or the stride of a transposed convolution.
+    /// Steps between output pixels that share their taps: 1, or the stride of a transposed convolution, which
+    /// determines the taps of each phase.
     pub(super) phases: [usize; 2],
     pub(super) groups: usize,
     /// Kernels differ in their panel height.

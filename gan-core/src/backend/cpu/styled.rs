@@ -133,9 +133,9 @@ impl Layer<'_> {
 
     fn doubled(&self, fir: &UpFirDn, out: &mut [f32]) {
         let [n, _, h, w] = self.args.x.dims4();
-        let [co, _, _, _] = self.args.weight.dims4();
+        let [_, co, _, _] = self.args.weight.dims4();
         let phases = up_phases();
-        let packed = packed_weight(self.kernel, self.args.weight, &phases, [2, 2], 1, false);
+        let packed = packed_weight(self.kernel, self.args.weight, &phases, [2, 2], 1, true);
         let tiles = rectangles([h, w], TILE);
         let mut blocks = row_blocks(co, n * tiles.len(), self.kernel.mr);
         if blocks[0].len() > TILE_CHANNELS {
@@ -215,15 +215,16 @@ struct UpScratch {
 }
 
 /// Phases of the transposed convolution with a 3x3 kernel and stride 2, as one tile sees them. Its plane starts at an
-/// odd row and column, so the odd phases, which only the middle tap reaches, come first and have two points more than
-/// the tile has pixels; the even ones have taps 0 and 2 and one point more. `grid` holds these additions.
+/// odd row and column: the odd phases, which only the middle tap reaches, have two points more than the tile has
+/// pixels, the even ones, with taps 0 and 2, one point more. `grid` holds these additions. The order of phases and taps is
+/// that of [`transposed_phases`](super::conv::transposed_phases), so that both use one packed weight.
 fn up_phases() -> [Phase; 4] {
     // Points beyond the tile's, and the taps with the input pixel that they read.
     let axis = |even: bool| match even {
         false => (2, vec![(1, -1)]),
         true => (1, vec![(0, 0), (2, -1)]),
     };
-    [(false, false), (false, true), (true, false), (true, true)].map(|(y, x)| {
+    [(true, true), (true, false), (false, true), (false, false)].map(|(y, x)| {
         let ((rows, ys), (columns, xs)) = (axis(y), axis(x));
         let taps = ys.iter().flat_map(|&y| xs.iter().map(move |&x| (y, x)));
         let (kernel, offsets) = taps.map(|((ky, dy), (kx, dx))| (ky * 3 + kx, [dy, dx])).unzip();

@@ -10,6 +10,7 @@ use crate::tensor::Tensor;
 #[derive(Clone, Debug)]
 pub(super) struct SynthesisLayer {
     pub(super) affine: Linear,
+    /// `[co, ci, 3, 3]`, or `[ci, co, 3, 3]` in up-sampling layers, see [`StyledConv`].
     weight: Tensor,
     /// Squares of the weight summed over its taps, `[co, ci]`.
     squared: Tensor,
@@ -60,12 +61,13 @@ impl SynthesisLayer {
             (true, None) => Some(Filter::outer(&[0.125, 0.375, 0.375, 0.125])?),
         };
         let squared = weight.square()?.sum(&[2, 3])?.reshape(&[co, ci])?;
+        let weight = if up.is_some() { weight.permute(&[1, 0, 2, 3])? } else { weight };
         let act = BiasAct { clamp: options.conv_clamp, ..BiasAct::new(options.activation) };
         Ok(SynthesisLayer { affine, weight, squared, bias, noise, up, act })
     }
 
     pub(super) fn outputs(&self) -> usize {
-        self.weight.shape()[0]
+        self.bias.shape()[0]
     }
 
     pub(super) fn device(&self) -> &Device {
