@@ -2,8 +2,10 @@
 
 use gan_core::{Direction, W};
 use gan_edit::sefa::Factorization;
+use ndarray::ArrayD;
 
 use super::array::HostArray;
+use super::error::{Error, Result};
 use super::report::worse;
 
 /// Eigenvalues and, in the same order, unit eigenvectors.
@@ -20,10 +22,17 @@ const GAP: f64 = 1e-3;
 pub(super) const TOLERANCE: f64 = 1e-3;
 
 impl Basis {
-    /// Pairs in any order, of which the vectors are the rows of a matrix.
-    pub(super) fn new(values: &[f64], rows: &ndarray::ArrayD<f64>) -> Basis {
+    /// Pairs in any order, of which the vectors are the rows of a matrix; `name` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] unless there is one row for each value.
+    pub(super) fn new(name: &str, values: &[f64], rows: &ArrayD<f64>) -> Result<Basis> {
+        if rows.ndim() != 2 || rows.shape()[0] != values.len() {
+            let expected = format!("{} eigenvectors", values.len());
+            return Err(Error::tensor(name, expected, format!("shape {:?}", rows.shape())));
+        }
         let vectors = rows.outer_iter().map(|row| row.iter().copied().collect()).collect();
-        Basis { values: values.to_vec(), vectors }
+        Ok(Basis { values: values.to_vec(), vectors })
     }
 
     /// What the library found.

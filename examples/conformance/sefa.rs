@@ -69,8 +69,9 @@ fn put_basis(
     vectors_name: &str,
     out: &mut Outputs,
 ) -> Result<()> {
-    let expected = case.floats(&format!("out.{values_name}"))?.into_iter().collect::<Vec<_>>();
-    let expected = Basis::new(&expected, &case.floats(&format!("out.{vectors_name}"))?);
+    let values: Vec<f64> = case.floats(&format!("out.{values_name}"))?.into_iter().collect();
+    let vectors = case.floats(&format!("out.{vectors_name}"))?;
+    let expected = Basis::new(vectors_name, &values, &vectors)?;
     let order = expected.order();
     let error = ours.error(&expected.reordered(&order));
     out.judged(vectors_name, error, eigen::TOLERANCE);
@@ -117,6 +118,12 @@ fn generator_stylegan2_genforce(case: &Case, device: &Device) -> Result<Outputs>
     let untruncated = network.broadcast(&w)?;
 
     let mut out = Outputs::default();
+    let mapping = network.mapping();
+    let codes = Z::new(z.detach())?;
+    out.tensor("mapping_input", &mapping.input(Some(&codes), labels.as_ref())?)?;
+    if let Some(labels) = &labels {
+        out.tensor("embedding", &mapping.embedding(labels)?)?;
+    }
     out.tensor("w", w.tensor())?;
     out.tensor("wp", wp.tensor())?;
     out.tensor("image_notrunc", &network.synthesize(&untruncated, Noise::Const)?)?;
@@ -139,10 +146,17 @@ fn put_layers(network: &StyleGan2, wp: &WPlus, out: &mut Outputs) -> Result<()> 
         };
         out.tensor(name, style)?;
     }
-    let mut layer = 0;
+    // Block j has the layers 2j - 1, which the first lacks, and 2j.
+    let mut j = 0;
     let image = network.synthesis().forward_with(&styles, Noise::Const, &mut |block| {
-        out.tensor(format!("layer{layer}"), block.features)?;
-        layer += 2;
+        if let Some(features) = block.conv0 {
+            out.tensor(format!("layer{}", 2 * j - 1), features)?;
+        }
+        out.tensor(format!("layer{}", 2 * j), block.features)?;
+        if let Some(colours) = block.colours {
+            out.tensor(format!("output{j}"), colours)?;
+        }
+        j += 1;
         Ok(())
     })?;
     Ok(out.tensor("image", &image)?)

@@ -99,7 +99,7 @@ fn put_factorization(case: &Case, network: &StyleGan2, w: &W, out: &mut Outputs)
     let ours = found.eigenvalues[..count].iter().map(|v| v.max(0.0).sqrt()).collect();
     out.array("factor_singular_values", HostArray::floats(ours, &[count]));
     let squares: Vec<f64> = singular.iter().map(|s| s * s).collect();
-    let expected = Basis::new(&squares, &columns.t().into_owned());
+    let expected = Basis::new("factor_eigvec", &squares, &columns.t().into_owned())?;
     out.judged("factor_eigvec", Basis::of(&found).error(&expected), eigen::TOLERANCE);
 
     // The images were made with the sign of the file's vector.

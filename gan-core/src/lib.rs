@@ -13,7 +13,7 @@ mod error;
 mod generator;
 pub mod grad;
 pub mod image;
-pub mod latent;
+mod latent;
 mod layers;
 pub mod models;
 pub mod nn;

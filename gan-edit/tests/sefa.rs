@@ -38,7 +38,7 @@ impl Factorizable for Known {
 }
 
 fn layers(text: &str) -> Layers {
-    text.parse().unwrap()
+    text.parse().expect("a choice of layers")
 }
 
 #[test]

@@ -4,18 +4,21 @@
 //! computes in `f64`; it is what every other backend is checked against.
 
 pub mod cpu;
+mod filter;
+mod fused;
 mod prim;
 pub mod reference;
+mod shapes;
 
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-pub(crate) use prim::numel;
-pub use prim::{
-    Activation, BiasAct, Binary, Conv, Factors, Filter, Prim, StyledArgs, StyledConv, Unary,
-    UpFirDn,
-};
+pub use filter::{Factors, Filter, UpFirDn};
+pub use fused::{Activation, BiasAct, StyledArgs, StyledConv};
+pub(crate) use fused::{SELU_ALPHA, SELU_SCALE};
+pub use prim::{Binary, Conv, Prim, Unary};
+pub(crate) use shapes::numel;
 
 use crate::error::Result;
 

@@ -11,10 +11,9 @@ mod rules;
 use std::collections::{BTreeMap, HashMap};
 
 pub use check::{gradcheck, gradgradcheck};
-pub(crate) use fused::{SELU_ALPHA, SELU_SCALE, decompose};
 
 use crate::error::{Error, Result};
-use crate::tensor::{Source, Tensor};
+use crate::tensor::{Source, Tensor, composite};
 
 /// Whether gradients can be differentiated again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +123,7 @@ impl<'a> Sweep<'a> {
         let second = self.order == Order::Second;
         if source.prim.is_fused() && (second || !fused::has_rule(&source.prim)) {
             // The composite's ids are larger than all pending ones, so the sweep goes through it next.
-            let composite = decompose(&source.prim, &source.args)?;
+            let composite = composite::decompose(&source.prim, &source.args)?;
             self.mark(&composite);
             return self.add(&composite, g.clone());
         }

@@ -1,5 +1,6 @@
 //! The tensor that every network and algorithm of this library is written in.
 
+pub(crate) mod composite;
 mod ops;
 
 use std::fmt;
@@ -10,7 +11,6 @@ use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 
 use crate::backend::{Arg, DType, Device, HostData, Prim, Storage};
 use crate::error::{Error, Result};
-use crate::grad;
 
 /// An immutable array of numbers on a device; cheap to clone.
 ///
@@ -261,7 +261,7 @@ impl Tensor {
         checked_numel(prim.name(), &shape)?;
         if prim.is_fused() && !device.backend().fuses(&prim) {
             let owned: Vec<Tensor> = args.iter().map(|&a| a.clone()).collect();
-            return grad::decompose(&prim, &owned);
+            return composite::decompose(&prim, &owned);
         }
         let operands: Vec<Arg<'_>> =
             args.iter().map(|a| Arg { storage: &a.0.storage, shape: &a.0.shape }).collect();

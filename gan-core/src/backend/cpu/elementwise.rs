@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::View;
-use crate::backend::{Activation, BiasAct, Binary, Unary};
+use crate::backend::{Activation, BiasAct, Binary, SELU_ALPHA, SELU_SCALE, Unary};
 
 /// Elements of one task: enough to outweigh its start, few enough to stay in cache.
 pub(super) const CHUNK: usize = 1 << 14;
@@ -166,8 +166,8 @@ pub(super) fn activate(op: &BiasAct, values: &mut [f32]) {
         Activation::Sigmoid => apply(values, &sigmoid),
         Activation::Elu => apply(values, &|x| if x > 0.0 { x } else { x.exp_m1() }),
         Activation::Selu => apply(values, &|x| {
-            let scaled = if x > 0.0 { x } else { crate::grad::SELU_ALPHA as f32 * x.exp_m1() };
-            crate::grad::SELU_SCALE as f32 * scaled
+            let scaled = if x > 0.0 { x } else { SELU_ALPHA as f32 * x.exp_m1() };
+            SELU_SCALE as f32 * scaled
         }),
         Activation::Softplus => apply(values, &softplus),
         Activation::Swish => apply(values, &|x| x * sigmoid(x)),

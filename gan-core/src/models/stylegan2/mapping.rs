@@ -116,11 +116,11 @@ impl Mapping {
         })
     }
 
-    /// `z [n, z_dim]` and labels to `w [n, w_dim]`. A network without z takes labels alone.
+    /// What the first layer sees: z and the embedded label, normalised, `[n, inputs]`.
     ///
     /// # Errors
-    /// [`Error::Latent`] for codes of another length, [`Error::Argument`] if labels are missing or not wanted.
-    pub fn forward(&self, z: Option<&Z>, labels: Option<&Labels>) -> Result<W> {
+    /// As [`Mapping::forward`].
+    pub fn input(&self, z: Option<&Z>, labels: Option<&Labels>) -> Result<Tensor> {
         let mut parts: Vec<Tensor> = Vec::with_capacity(2);
         let separate = |x: Tensor| if self.joint_norm { Ok(x) } else { normalize_2nd_moment(&x) };
         match (z, self.z_dim()) {
@@ -133,33 +133,49 @@ impl Mapping {
                 return Err(Error::Latent { what: "z", expected: format!("[n, {dim}]"), found });
             }
         }
-        match (&self.embed, labels) {
-            (None, None) => {}
-            (Some(embed), Some(labels)) => {
-                let found = labels.tensor().shape();
-                let n = parts.first().map_or(found[0], |z| z.shape()[0]);
-                if found != [n, embed.inputs()] {
-                    return Err(Error::Latent {
-                        what: "labels",
-                        expected: format!("[{n}, {}]", embed.inputs()),
-                        found: format!("{found:?}"),
-                    });
+        match labels {
+            Some(labels) => {
+                let embedded = self.embedding(labels)?;
+                let [n, _] = embedded.dims2("labels")?;
+                if let Some(z) = parts.first().filter(|z| z.shape()[0] != n) {
+                    let (expected, found) = (format!("{} rows", z.shape()[0]), format!("{n} rows"));
+                    return Err(Error::Latent { what: "labels", expected, found });
                 }
-                parts.push(separate(embed.forward(labels.tensor())?)?);
+                parts.push(separate(embedded)?);
             }
-            (Some(embed), None) => {
-                let expected = format!("[n, {}], one for each code", embed.inputs());
+            None if self.label_dim() > 0 => {
+                let expected = format!("[n, {}], one for each code", self.label_dim());
                 return Err(Error::argument("labels", expected, "none"));
             }
-            (None, Some(_)) => {
-                let expected = "none: this network is not conditional";
-                return Err(Error::argument("labels", expected, "some"));
-            }
+            None => {}
         }
-        let mut x = Tensor::concat(&parts.iter().collect::<Vec<_>>(), 1)?;
-        if self.joint_norm {
-            x = normalize_2nd_moment(&x)?;
+        let x = Tensor::concat(&parts.iter().collect::<Vec<_>>(), 1)?;
+        if self.joint_norm { normalize_2nd_moment(&x) } else { Ok(x) }
+    }
+
+    /// Labels `[n, label_dim]` embedded, before normalisation.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the network is not conditional, [`Error::Latent`] for labels of another length.
+    pub fn embedding(&self, labels: &Labels) -> Result<Tensor> {
+        let Some(embed) = &self.embed else {
+            let expected = "none: this network is not conditional";
+            return Err(Error::argument("labels", expected, "some"));
+        };
+        let found = labels.tensor().shape();
+        if found[1] != embed.inputs() {
+            let expected = format!("[n, {}]", embed.inputs());
+            return Err(Error::Latent { what: "labels", expected, found: format!("{found:?}") });
         }
+        embed.forward(labels.tensor())
+    }
+
+    /// `z [n, z_dim]` and labels to `w [n, w_dim]`. A network without z takes labels alone.
+    ///
+    /// # Errors
+    /// [`Error::Latent`] for codes of another length, [`Error::Argument`] if labels are missing or not wanted.
+    pub fn forward(&self, z: Option<&Z>, labels: Option<&Labels>) -> Result<W> {
+        let mut x = self.input(z, labels)?;
         for layer in &self.layers {
             x = layer.forward(&x)?;
         }

@@ -38,9 +38,14 @@ struct Block {
 pub struct BlockOutput<'a> {
     /// The block's official name, such as `b8`.
     pub name: &'a str,
-    /// Features `[n, channels, h, w]`.
+    /// Result of the block's first convolution, `[n, channels, h, w]`; the block `b4` has none.
+    pub conv0: Option<&'a Tensor>,
+    /// Features that the next block sees, `[n, channels, h, w]`.
     pub features: &'a Tensor,
-    /// The image so far, `[n, colours, h, w]`; absent before the last block of networks other than `skip`.
+    /// What this block's toRGB adds to the image, `[n, colours, h, w]`; in networks other than `skip`, only the last block
+    /// has one.
+    pub colours: Option<&'a Tensor>,
+    /// The image so far, `[n, colours, h, w]`, where there are colours.
     pub image: Option<&'a Tensor>,
 }
 
@@ -252,31 +257,39 @@ impl Synthesis {
         for block in &self.blocks {
             let half = if block.skip.is_some() { std::f64::consts::FRAC_1_SQRT_2 } else { 1.0 };
             let around = block.skip.as_ref().map(|skip| skip.forward(&x, half)).transpose()?;
-            if let Some(conv0) = &block.conv0 {
-                x = conv0.forward(
-                    &x,
-                    next_style()?,
-                    noise.next(conv0, block.size)?.as_ref(),
-                    1.0,
-                )?;
-            }
-            let conv1 = &block.conv1;
-            x = conv1.forward(&x, next_style()?, noise.next(conv1, block.size)?.as_ref(), half)?;
+            let hidden = match &block.conv0 {
+                Some(conv0) => {
+                    let noise = noise.next(conv0, block.size)?;
+                    x = conv0.forward(&x, next_style()?, noise.as_ref(), 1.0)?;
+                    Some(x.clone())
+                }
+                None => None,
+            };
+            let noise = noise.next(&block.conv1, block.size)?;
+            x = block.conv1.forward(&x, next_style()?, noise.as_ref(), half)?;
             if let Some(around) = around {
                 x = around.add(&x)?;
             }
-            if let Some(to_rgb) = &block.to_rgb {
-                let colours = to_rgb.forward(&x, next_style()?)?;
-                image = Some(match image {
-                    Some(image) => {
-                        let padding = [[0; 2]; 2];
-                        upsample2d(&image, &block.filter, [2, 2], padding, false, 1.0)?
-                            .add(&colours)?
-                    }
-                    None => colours,
-                });
-            }
-            visit(BlockOutput { name: &block.name, features: &x, image: image.as_ref() })?;
+            let colours = match &block.to_rgb {
+                Some(to_rgb) => Some(to_rgb.forward(&x, next_style()?)?),
+                None => None,
+            };
+            image = match (image, &colours) {
+                (Some(image), Some(colours)) => {
+                    let doubled =
+                        upsample2d(&image, &block.filter, [2, 2], [[0; 2]; 2], false, 1.0)?;
+                    Some(doubled.add(colours)?)
+                }
+                (None, colours) => colours.clone(),
+                (image, None) => image,
+            };
+            visit(BlockOutput {
+                name: &block.name,
+                conv0: hidden.as_ref(),
+                features: &x,
+                colours: colours.as_ref(),
+                image: image.as_ref(),
+            })?;
         }
         image.ok_or_else(|| Error::shape("synthesis", "a toRGB layer in the last block", "none"))
     }

@@ -1,0 +1,192 @@
+//! Codes of Z, W and W+.
+
+use crate::backend::Device;
+use crate::error::{Error, Result};
+use crate::latent::Direction;
+use crate::layers::Layers;
+use crate::random::Seeds;
+use crate::tensor::Tensor;
+
+/// Codes of the prior, `[n, z_dim]`, standard normal.
+#[derive(Clone, Debug)]
+pub struct Z(Tensor);
+
+impl Z {
+    /// Wraps `[n, z_dim]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for another rank.
+    pub fn new(tensor: Tensor) -> Result<Self> {
+        tensor.dims2("z")?;
+        Ok(Z(tensor))
+    }
+
+    /// The codes that NVIDIA's tools give these seeds: `RandomState(seed).randn(1, z_dim)`, row by row.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there are no seeds.
+    pub fn from_seeds(seeds: &Seeds, z_dim: usize, device: &Device) -> Result<Self> {
+        Ok(Z(Tensor::from_vec(seeds.randn(z_dim), &[seeds.len(), z_dim], device)?))
+    }
+
+    /// The tensor.
+    pub fn tensor(&self) -> &Tensor {
+        &self.0
+    }
+
+    /// Moved by `strength` along a direction.
+    ///
+    /// # Errors
+    /// [`Error::Latent`] if the direction is longer or shorter, [`Error::Argument`] if the strength is not finite.
+    pub fn shifted(&self, direction: &Direction<Z>, strength: f64) -> Result<Self> {
+        let [_, z_dim] = self.0.dims2("z")?;
+        direction.check_len(z_dim)?;
+        let delta = direction.scaled(strength, "strength")?;
+        Ok(Z(self.0.add(&Tensor::from_vec(delta, &[1, z_dim], self.0.device())?)?))
+    }
+}
+
+/// Codes of the intermediate space, `[n, w_dim]`: one vector an image.
+#[derive(Clone, Debug)]
+pub struct W(Tensor);
+
+impl W {
+    /// Wraps `[n, w_dim]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for another rank.
+    pub fn new(tensor: Tensor) -> Result<Self> {
+        tensor.dims2("w")?;
+        Ok(W(tensor))
+    }
+
+    /// The tensor.
+    pub fn tensor(&self) -> &Tensor {
+        &self.0
+    }
+
+    /// Moved by `strength` along a direction of all layers.
+    ///
+    /// # Errors
+    /// [`Error::Latent`] if the direction is longer or shorter or belongs to some layers only: broadcast to W+ first.
+    pub fn shifted(&self, direction: &Direction<W>, strength: f64) -> Result<Self> {
+        if *direction.layers() != Layers::All {
+            return Err(Error::Latent {
+                what: "direction",
+                expected: "one for all layers; broadcast w to W+ for others".into(),
+                found: format!("layers {}", direction.layers()),
+            });
+        }
+        let [_, w_dim] = self.0.dims2("w")?;
+        direction.check_len(w_dim)?;
+        let delta = direction.scaled(strength, "strength")?;
+        Ok(W(self.0.add(&Tensor::from_vec(delta, &[1, w_dim], self.0.device())?)?))
+    }
+}
+
+/// One vector a layer, `[n, num_ws, w_dim]`.
+#[derive(Clone, Debug)]
+pub struct WPlus(Tensor);
+
+impl WPlus {
+    /// Wraps `[n, num_ws, w_dim]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for another rank.
+    pub fn new(tensor: Tensor) -> Result<Self> {
+        if tensor.shape().len() != 3 {
+            return Err(Error::shape("w+", "[n, num_ws, w_dim]", tensor.shape()));
+        }
+        Ok(WPlus(tensor))
+    }
+
+    /// The tensor.
+    pub fn tensor(&self) -> &Tensor {
+        &self.0
+    }
+
+    /// Number of codes.
+    pub fn batch(&self) -> usize {
+        self.0.shape()[0]
+    }
+
+    /// Number of layers.
+    pub fn num_ws(&self) -> usize {
+        self.0.shape()[1]
+    }
+
+    fn w_dim(&self) -> usize {
+        self.0.shape()[2]
+    }
+
+    /// Code `index` alone.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is no such code.
+    pub fn row(&self, index: usize) -> Result<Self> {
+        self.0.slice(0, index, 1).map(WPlus)
+    }
+
+    /// Codes `first..first + count`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there are no such codes.
+    pub fn rows(&self, first: usize, count: usize) -> Result<Self> {
+        self.0.slice(0, first, count).map(WPlus)
+    }
+
+    /// Batches one after the other.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there are none or they differ in layers or length.
+    pub fn concat(batches: &[WPlus]) -> Result<Self> {
+        Tensor::concat(&batches.iter().map(|b| &b.0).collect::<Vec<_>>(), 0).map(WPlus)
+    }
+
+    /// Style mixing: `layers` from `other`, the rest from `self` (StyleGAN, section 3.1).
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for layers that do not exist, [`Error::Shape`] if the codes differ in shape.
+    pub fn mixed(&self, other: &WPlus, layers: &Layers) -> Result<Self> {
+        if self.0.shape() != other.0.shape() {
+            return Err(Error::shape(
+                "style mixing",
+                format!("{:?}", self.0.shape()),
+                other.0.shape(),
+            ));
+        }
+        let chosen = layers.indices(self.num_ws())?;
+        let index: Vec<usize> = (0..self.num_ws())
+            .map(|i| if chosen.contains(&i) { self.num_ws() + i } else { i })
+            .collect();
+        Tensor::concat(&[&self.0, &other.0], 1)?.gather(1, &index).map(WPlus)
+    }
+
+    /// Moved by `strength` along a direction, in its layers.
+    ///
+    /// # Errors
+    /// As [`WPlus::edited`].
+    pub fn shifted(&self, direction: &Direction<W>, strength: f64) -> Result<Self> {
+        self.edited(&[(direction, strength)])
+    }
+
+    /// Moved along several directions at once, each in its layers and by its strength.
+    ///
+    /// # Errors
+    /// [`Error::Latent`] for directions of another length, [`Error::Argument`] for layers that do not exist or
+    /// strengths that are not finite.
+    pub fn edited(&self, edits: &[(&Direction<W>, f64)]) -> Result<Self> {
+        let (num_ws, w_dim) = (self.num_ws(), self.w_dim());
+        let mut delta = vec![0.0; num_ws * w_dim];
+        for (direction, strength) in edits {
+            direction.check_len(w_dim)?;
+            let step = direction.scaled(*strength, "strength")?;
+            for layer in direction.layers().indices(num_ws)? {
+                let row = &mut delta[layer * w_dim..][..w_dim];
+                row.iter_mut().zip(&step).for_each(|(d, s)| *d += s);
+            }
+        }
+        let delta = Tensor::from_vec(delta, &[1, num_ws, w_dim], self.0.device())?;
+        self.0.add(&delta).map(WPlus)
+    }
+}

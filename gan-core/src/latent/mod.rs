@@ -1,0 +1,11 @@
+//! Latent codes. Each space is a type of its own, so that a direction of one cannot move a code of another.
+
+mod codes;
+mod direction;
+mod inputs;
+mod styles;
+
+pub use codes::{W, WPlus, Z};
+pub use direction::Direction;
+pub use inputs::{Labels, Noise, Truncation};
+pub use styles::{StyleEntry, StyleKind, Styles};
