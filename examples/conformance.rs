@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use gan_core::Device;
 use gan_examples::conformance::{Summary, check_file, golden_files};
-use gan_examples::program::{Result, run};
+use gan_examples::program::{Result, flags, run};
 
 /// Compares the library with golden files: outputs and gradients of the original implementations.
 ///
@@ -43,8 +43,7 @@ impl Backend {
 }
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
-    run(|| check(&flags))
+    run(|| check(&flags()?))
 }
 
 fn check(flags: &Flags) -> Result<()> {

@@ -11,7 +11,7 @@ use gan_core::image::{Grid, Image};
 use gan_core::progress::report;
 use gan_core::{Device, Layers, Noise, Seeds, StyleGan2, WPlus};
 use gan_examples::model::{ModelArgs, check_sheet, draw, magnification};
-use gan_examples::program::{Bar, Interrupt, Result, run, timed};
+use gan_examples::program::{Bar, Interrupt, Result, at_least_one, flags, run, say, timed};
 
 /// Images of given seeds, with truncation, style mixing and a choice of noise.
 #[derive(Parser)]
@@ -52,11 +52,11 @@ enum NoiseMode {
 }
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
-    run(|| sheet(&flags))
+    run(|| sheet(&flags()?))
 }
 
 fn sheet(flags: &Flags) -> Result<()> {
+    at_least_one("--columns", flags.columns)?;
     let interrupt = Interrupt::listen()?;
     let g = timed("open", || flags.model.open(&Device::cpu()))?;
     let (grid, codes) = match &flags.mix {
@@ -80,8 +80,7 @@ fn sheet(flags: &Flags) -> Result<()> {
         Ok(tiles)
     })?;
     timed("write", || Ok(grid.render(&tiles)?.save(&flags.out)?))?;
-    println!("{}", flags.out.display());
-    Ok(())
+    say(flags.out.display())
 }
 
 fn plain(flags: &Flags, g: &StyleGan2) -> Result<(Grid, Vec<WPlus>)> {

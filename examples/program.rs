@@ -1,13 +1,16 @@
 //! What a program around the library needs: errors to exit codes, progress bars, interrupts.
 
 use std::error::Error;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use gan_core::Progress;
+use clap::Parser;
+use gan_core::{Error as CoreError, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Errors of the examples, whatever crate they come from.
@@ -17,12 +20,45 @@ pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 pub fn run(program: impl FnOnce() -> Result<()>) -> ExitCode {
     let Err(error) = program() else { return ExitCode::SUCCESS };
     eprintln!("error: {error}");
-    let mut cause = error.source();
+    let (message, mut cause) = (error.to_string(), error.source());
     while let Some(inner) = cause {
-        eprintln!("  caused by: {inner}");
+        // Many messages end with their cause.
+        if !message.contains(&inner.to_string()) {
+            eprintln!("  caused by: {inner}");
+        }
         cause = inner.source();
     }
     ExitCode::FAILURE
+}
+
+/// Reads the command line. Asked for help, it prints that and ends the program.
+///
+/// # Errors
+/// What is wrong with the flags; from inside of [`run`], exit code 1 instead of clap's 2.
+pub fn flags<F: Parser>() -> Result<F> {
+    F::try_parse().map_err(|error| {
+        if !error.use_stderr() {
+            error.exit();
+        }
+        let text = error.to_string();
+        text.strip_prefix("error: ").unwrap_or(&text).trim_end().into()
+    })
+}
+
+/// Refuses a count of zero.
+///
+/// # Errors
+/// Names the flag.
+pub fn at_least_one(flag: &'static str, count: usize) -> Result<()> {
+    match count {
+        0 => Err(CoreError::Argument {
+            what: flag,
+            expected: "at least 1".into(),
+            found: "0".into(),
+        }
+        .into()),
+        _ => Ok(()),
+    }
 }
 
 /// Tells when the user wants to stop.
@@ -82,6 +118,15 @@ impl Progress for Bar {
 pub fn timed<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let start = Instant::now();
     let result = work()?;
-    println!("{name:>11}  {:.3} s", start.elapsed().as_secs_f64());
+    say(format_args!("{name:>11}  {:.3} s", start.elapsed().as_secs_f64()))?;
     Ok(result)
+}
+
+/// Prints a line.
+///
+/// # Errors
+/// If nobody reads standard output any more, where `println!` would panic.
+pub fn say(line: impl Display) -> Result<()> {
+    let written = writeln!(io::stdout(), "{line}");
+    written.map_err(|error| format!("cannot write to standard output: {error}").into())
 }

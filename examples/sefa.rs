@@ -12,7 +12,7 @@ use gan_core::{Device, Layers, Noise, Seeds, StyleBased, StyleGan2};
 use gan_edit::sefa::{self, Convention};
 use gan_edit::{strengths, sweep};
 use gan_examples::model::{ModelArgs, check_sheet, magnification};
-use gan_examples::program::{Bar, Interrupt, Result, run, timed};
+use gan_examples::program::{Bar, Interrupt, Result, at_least_one, flags, run, say, timed};
 
 /// Closed-form factorization (SeFa) of a generator, drawn as a sheet of sweeps.
 #[derive(Parser)]
@@ -51,11 +51,11 @@ enum Weights {
 }
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
-    run(|| sheet(&flags))
+    run(|| sheet(&flags()?))
 }
 
 fn sheet(flags: &Flags) -> Result<()> {
+    at_least_one("--semantics", flags.semantics)?;
     let interrupt = Interrupt::listen()?;
     let g = timed("open", || flags.model.open(&Device::cpu()))?;
     let groups = if flags.layers.is_empty() { default_groups(&g)? } else { flags.layers.clone() };
@@ -111,8 +111,7 @@ fn sheet(flags: &Flags) -> Result<()> {
             .rows_labelled(rows.iter().map(|(label, _, _)| label.clone()));
         Ok(grid.render(&tiles)?.save(&flags.out)?)
     })?;
-    println!("{}", flags.out.display());
-    Ok(())
+    say(flags.out.display())
 }
 
 /// The groups of the paper's interactive editor, bottom, middle and top, as far as the network has them.

@@ -192,7 +192,7 @@ fn conv2d_layer(case: &Case, device: &Device) -> Result<Outputs> {
     let taps = case.floats("weights.resample_filter")?;
     params.take("layer.resample_filter", &vec![None; taps.ndim()])?;
     let filter = filter_from_array(&taps)?;
-    let network = Conv2dLayer::new(&mut params, "layer", act, factors, filter, clamp)?;
+    let network = Conv2dLayer::new(&mut params, "layer", &[None; 4], act, factors, filter, clamp)?;
     params.finish()?;
 
     let x = case.variable("x", device)?;

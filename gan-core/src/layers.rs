@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 pub enum Layers {
     /// Every layer.
     All,
-    /// These, ascending and without repeats.
+    /// These.
     Some(Vec<usize>),
 }
 
@@ -27,30 +27,35 @@ impl Layers {
     /// Layers from `first` to `last`, both included.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the range is reversed.
+    /// [`Error::Argument`] if the range is reversed or reaches beyond layer 65535.
     pub fn range(first: usize, last: usize) -> Result<Self> {
-        if first > last {
+        if first > last || last > usize::from(u16::MAX) {
             let found = format!("{first}-{last}");
-            return Err(Error::argument("layers", "a range that ascends", found));
+            return Err(Error::argument("layers", "a range that ascends, up to 65535", found));
         }
         Ok(Layers::Some((first..=last).collect()))
     }
 
-    /// The indices, of a network with `count` layers.
+    /// The indices, ascending and without repeats, of a network with `count` layers.
     ///
     /// # Errors
     /// [`Error::Argument`] if the network has no such layer.
     pub fn indices(&self, count: usize) -> Result<Vec<usize>> {
         match self {
             Layers::All => Ok((0..count).collect()),
-            Layers::Some(list) => match list.last() {
-                Some(&last) if last >= count => {
-                    let expected =
-                        format!("layers 0 to {} of this network", count.saturating_sub(1));
-                    Err(Error::argument("layers", expected, last))
+            Layers::Some(list) => {
+                let mut list = list.clone();
+                list.sort_unstable();
+                list.dedup();
+                match list.last() {
+                    Some(&last) if last >= count => {
+                        let last_layer = count.saturating_sub(1);
+                        let expected = format!("layers 0 to {last_layer} of this network");
+                        Err(Error::argument("layers", expected, last))
+                    }
+                    _ => Ok(list),
                 }
-                _ => Ok(list.clone()),
-            },
+            }
         }
     }
 }

@@ -8,14 +8,14 @@ use crate::error::{Error, Result};
 /// `steps` strengths from `-range` to `range`, evenly spaced, as SeFa's tools take them.
 ///
 /// # Errors
-/// [`Error::Argument`] if the range is not finite and positive or there are fewer than two steps.
+/// [`Error::Argument`] if the range is not finite and positive or there are not 2 to 65536 steps.
 pub fn strengths(range: f64, steps: usize) -> Result<Vec<f64>> {
     if !(range.is_finite() && range > 0.0) {
         let expected = "a finite number above 0";
         return Err(Error::Argument { what: "range", expected, found: range.to_string() });
     }
-    if steps < 2 {
-        let expected = "at least 2";
+    if !(2..=65_536).contains(&steps) {
+        let expected = "2 to 65536";
         return Err(Error::Argument { what: "steps", expected, found: steps.to_string() });
     }
     let last = (steps - 1) as f64;

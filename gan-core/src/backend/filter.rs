@@ -26,9 +26,10 @@ impl Filter {
     /// A filter of `height * width` taps, row-major; finds out by itself whether it is separable.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the number of taps is not `height * width` or is zero, [`Error::Argument`] if a tap
-    /// is not finite.
+    /// [`Error::Shape`] if the number of taps is not `height * width` or is zero, or a side is longer than 64 taps;
+    /// [`Error::Argument`] if a tap is not finite.
     pub fn new(height: usize, width: usize, taps: Vec<f64>) -> Result<Self> {
+        check_sides(height, width)?;
         if taps.is_empty() || Some(taps.len()) != height.checked_mul(width) {
             return Err(Error::shape("filter", format!("{height} x {width} taps"), taps.len()));
         }
@@ -60,8 +61,19 @@ impl Filter {
     /// As [`Filter::new`].
     pub fn outer(taps: &[f64]) -> Result<Self> {
         let n = taps.len();
+        check_sides(n, n)?;
         Self::new(n, n, taps.iter().flat_map(|a| taps.iter().map(move |b| a * b)).collect())
     }
+}
+
+/// A filter's sides come from checkpoints: a long row of taps must not become a huge square.
+fn check_sides(height: usize, width: usize) -> Result<()> {
+    const LONGEST: usize = 64;
+    if height > LONGEST || width > LONGEST {
+        let expected = format!("at most {LONGEST} taps a side");
+        return Err(Error::shape("filter", expected, [height, width]));
+    }
+    Ok(())
 }
 
 /// Splits a rank-one filter into column and row factors, up to rounding of single precision.

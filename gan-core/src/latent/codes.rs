@@ -24,8 +24,16 @@ impl Z {
     /// The codes that NVIDIA's tools give these seeds: `RandomState(seed).randn(1, z_dim)`, row by row.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there are no seeds.
+    /// [`Error::Argument`] if there are no seeds, [`Error::TooLarge`] if there are too many.
     pub fn from_seeds(seeds: &Seeds, z_dim: usize, device: &Device) -> Result<Self> {
+        if seeds.is_empty() {
+            return Err(Error::argument("seeds", "at least one", "none"));
+        }
+        let len = seeds.len().saturating_mul(z_dim);
+        Vec::<f32>::new().try_reserve_exact(len).map_err(|_| Error::TooLarge {
+            what: "codes",
+            bytes: len.saturating_mul(size_of::<f32>()),
+        })?;
         Ok(Z(Tensor::from_vec(seeds.randn(z_dim), &[seeds.len(), z_dim], device)?))
     }
 

@@ -23,9 +23,19 @@ impl Labels {
     /// # Errors
     /// [`Error::Argument`] if a class does not exist, [`Error::Shape`] if there are none.
     pub fn one_hot(classes: &[usize], label_dim: usize, device: &Device) -> Result<Self> {
-        let mut values = vec![0.0f32; classes.len() * label_dim];
-        for (row, &class) in values.chunks_mut(label_dim.max(1)).zip(classes) {
-            let expected = || format!("0 to {}", label_dim.saturating_sub(1));
+        if label_dim == 0 {
+            let expected = "none: the network is not conditional";
+            return Err(Error::argument("class", expected, format!("{classes:?}")));
+        }
+        let len = classes.len().saturating_mul(label_dim);
+        let mut values: Vec<f32> = Vec::new();
+        values.try_reserve_exact(len).map_err(|_| Error::TooLarge {
+            what: "labels",
+            bytes: len.saturating_mul(size_of::<f32>()),
+        })?;
+        values.resize(len, 0.0);
+        for (row, &class) in values.chunks_mut(label_dim).zip(classes) {
+            let expected = || format!("0 to {}", label_dim - 1);
             *row.get_mut(class).ok_or_else(|| Error::argument("class", expected(), class))? = 1.0;
         }
         Tensor::from_vec(values, &[classes.len(), label_dim], device).map(Labels)

@@ -2,7 +2,7 @@
 
 use crate::backend::{Activation, BiasAct, Conv, Filter, UpFirDn};
 use crate::error::{Error, Result};
-use crate::nn::fir::{Padding, down_padding, up_padding};
+use crate::nn::fir::{Padding, check_factors, down_padding, up_padding};
 use crate::nn::{Params, bias_act};
 use crate::tensor::Tensor;
 
@@ -45,12 +45,12 @@ impl Default for Resample {
 /// do where that is cheaper. Source: `torch_utils/ops/conv2d_resample.py` of stylegan2-ada-pytorch.
 ///
 /// # Errors
-/// [`Error::Shape`] if the shapes do not fit, [`Error::Argument`] for a factor of zero.
+/// [`Error::Shape`] if the shapes do not fit, [`Error::Argument`] for factors outside of 1 to 64 or no groups.
 pub fn conv2d_resample(x: &Tensor, weight: &Tensor, op: &Resample) -> Result<Tensor> {
     let [_, _, kh, kw] = weight.dims4("conv2d_resample")?;
-    if op.up == 0 || op.down == 0 || op.groups == 0 {
-        let found = format!("up {}, down {}, groups {}", op.up, op.down, op.groups);
-        return Err(Error::argument("conv2d_resample", "factors and groups of at least 1", found));
+    check_factors("conv2d_resample", &[op.up, op.down])?;
+    if op.groups == 0 {
+        return Err(Error::argument("conv2d_resample", "groups of at least 1", op.groups));
     }
     let filter = match &op.filter {
         Some(filter) => filter.clone(),
@@ -59,7 +59,9 @@ pub fn conv2d_resample(x: &Tensor, weight: &Tensor, op: &Resample) -> Result<Ten
     let taps = [filter.height as isize, filter.width as isize];
     let padding = [0, 1].map(|axis| {
         let mut total = op.padding[axis];
-        let mut add = |[before, after]: [isize; 2]| total = [total[0] + before, total[1] + after];
+        let mut add = |[before, after]: [isize; 2]| {
+            total = [total[0].saturating_add(before), total[1].saturating_add(after)];
+        };
         if op.up > 1 {
             add(up_padding(taps[axis], op.up));
         }
@@ -92,7 +94,8 @@ pub fn conv2d_resample(x: &Tensor, weight: &Tensor, op: &Resample) -> Result<Ten
         let kernel = [kh as isize, kw as isize];
         let rest = [0, 1].map(|axis| {
             let [before, after] = padding[axis];
-            [before - (kernel[axis] - 1), after - (kernel[axis] - op.up as isize)]
+            let after_by = kernel[axis] - op.up as isize;
+            [before.saturating_sub(kernel[axis] - 1), after.saturating_sub(after_by)]
         });
         let y = fir(&y, 1, 1, rest, gain)?;
         return if op.down > 1 { fir(&y, 1, op.down, [[0; 2]; 2], 1.0) } else { Ok(y) };
@@ -151,20 +154,21 @@ pub struct Conv2dLayer {
 }
 
 impl Conv2dLayer {
-    /// Takes `<name>.weight [co, ci, k, k]` and, if there is one, `<name>.bias [co]`. `up` or `down` above 1 resamples
-    /// by `filter`.
+    /// Takes `<name>.weight` of the given shape `[co, ci, k, k]` and, if there is one, `<name>.bias [co]`. `up` or `down`
+    /// above 1 resamples by `filter`.
     ///
     /// # Errors
     /// [`Error::Weights`] if a tensor is missing or misshapen.
     pub fn new(
         params: &mut Params,
         name: &str,
+        shape: &[Option<usize>; 4],
         act: Activation,
         (up, down): (usize, usize),
         filter: Filter,
         clamp: Option<f64>,
     ) -> Result<Self> {
-        let weight = params.take(&format!("{name}.weight"), &[None, None, None, None])?;
+        let weight = params.take(&format!("{name}.weight"), shape)?;
         let [co, _, k, _] = weight.dims4("conv2d_layer")?;
         let bias = params.take_optional(&format!("{name}.bias"), &[Some(co)])?;
         let pad = (k / 2) as isize;

@@ -85,12 +85,23 @@ fn shape_error(error: ndarray::ShapeError) -> Error {
     Error::shape("setup_filter", "a contiguous array", error.to_string())
 }
 
+/// The largest factor of resampling; networks have 2.
+const LARGEST_FACTOR: usize = 64;
+
+pub(super) fn check_factors(op: &'static str, factors: &[usize]) -> Result<()> {
+    if factors.iter().all(|f| (1..=LARGEST_FACTOR).contains(f)) {
+        return Ok(());
+    }
+    let expected = format!("factors of 1 to {LARGEST_FACTOR}");
+    Err(Error::argument(op, expected, format!("{factors:?}")))
+}
+
 /// Adds to the user's padding what keeps a filtered image in place.
 fn around(padding: Padding, filter: &Filter, rule: impl Fn(usize, isize) -> [isize; 2]) -> Padding {
     let taps = [filter.height as isize, filter.width as isize];
     [0, 1].map(|axis| {
         let [before, after] = rule(axis, taps[axis]);
-        [padding[axis][0] + before, padding[axis][1] + after]
+        [padding[axis][0].saturating_add(before), padding[axis][1].saturating_add(after)]
     })
 }
 
@@ -128,7 +139,7 @@ pub fn filter2d(
 /// Enlarges `x [n, c, h, w]` by whole factors (y, x).
 ///
 /// # Errors
-/// [`Error::Shape`] if the padded image is smaller than the filter, [`Error::Argument`] for a factor of zero.
+/// [`Error::Shape`] if the padded image is smaller than the filter, [`Error::Argument`] for factors outside of 1 to 64.
 pub fn upsample2d(
     x: &Tensor,
     filter: &Filter,
@@ -137,6 +148,7 @@ pub fn upsample2d(
     flip: bool,
     gain: f64,
 ) -> Result<Tensor> {
+    check_factors("upsample2d", &up)?;
     x.upfirdn2d(&UpFirDn {
         padding: around(padding, filter, |axis, taps| up_padding(taps, up[axis])),
         filter: filter.clone(),
@@ -150,7 +162,7 @@ pub fn upsample2d(
 /// Reduces `x [n, c, h, w]` by whole factors (y, x).
 ///
 /// # Errors
-/// [`Error::Shape`] if the padded image is smaller than the filter, [`Error::Argument`] for a factor of zero.
+/// [`Error::Shape`] if the padded image is smaller than the filter, [`Error::Argument`] for factors outside of 1 to 64.
 pub fn downsample2d(
     x: &Tensor,
     filter: &Filter,
@@ -159,6 +171,7 @@ pub fn downsample2d(
     flip: bool,
     gain: f64,
 ) -> Result<Tensor> {
+    check_factors("downsample2d", &down)?;
     x.upfirdn2d(&UpFirDn {
         padding: around(padding, filter, |axis, taps| down_padding(taps, down[axis])),
         filter: filter.clone(),

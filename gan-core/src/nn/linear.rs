@@ -12,14 +12,14 @@ use crate::tensor::Tensor;
 #[derive(Clone, Debug)]
 pub struct Linear {
     weight: Tensor,
-    bias: Option<Tensor>,
+    bias: Tensor,
     weight_gain: f64,
     bias_gain: f64,
     act: BiasAct,
 }
 
 impl Linear {
-    /// Takes `<name>.weight [outputs, inputs]` and, if there is one, `<name>.bias [outputs]`.
+    /// Takes `<name>.weight [outputs, inputs]` and `<name>.bias [outputs]`.
     ///
     /// # Errors
     /// [`Error::Weights`](crate::Error::Weights) if a tensor is missing or misshapen; `None` takes any size.
@@ -33,7 +33,7 @@ impl Linear {
     ) -> Result<Self> {
         let weight = params.take(&format!("{name}.weight"), &[outputs, inputs])?;
         let [outputs, inputs] = weight.dims2("linear")?;
-        let bias = params.take_optional(&format!("{name}.bias"), &[Some(outputs)])?;
+        let bias = params.take(&format!("{name}.bias"), &[Some(outputs)])?;
         Ok(Linear {
             weight,
             bias,
@@ -65,10 +65,6 @@ impl Linear {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         // Scaling the small input instead of the weight is the same product.
         let y = x.scale(self.weight_gain)?.matmul_t(&self.weight)?;
-        let bias = self.bias.as_ref().map(|b| match self.bias_gain {
-            1.0 => Ok(b.clone()),
-            gain => b.scale(gain),
-        });
-        bias_act(&y, bias.transpose()?.as_ref(), &self.act)
+        bias_act(&y, Some(&self.bias.scale(self.bias_gain)?), &self.act)
     }
 }

@@ -20,13 +20,20 @@ impl Params {
     /// Moves a state dict to a device.
     ///
     /// # Errors
-    /// [`Error::Weights`] if a value is not finite, or when the device's memory runs out.
+    /// [`Error::Weights`] if a tensor is empty or a value not finite, or when the device's memory runs out.
     pub fn upload(dict: StateDict, device: &Device) -> Result<Self> {
         dict.check_finite()?;
         let (tensors, _) = dict.into_parts();
         let tensors = tensors
             .into_iter()
-            .map(|(name, t)| Ok((name, Tensor::from_vec(t.data, &t.shape, device)?)))
+            .map(|(name, t)| match t.data.is_empty() {
+                true => Err(Error::Weights {
+                    expected: "at least one value".into(),
+                    found: format!("shape {:?}", t.shape),
+                    name,
+                }),
+                false => Ok((name, Tensor::from_vec(t.data, &t.shape, device)?)),
+            })
             .collect::<Result<_>>()?;
         Ok(Params { tensors })
     }
@@ -39,6 +46,12 @@ impl Params {
     /// The tensor of that name.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
         self.tensors.get(name)
+    }
+
+    /// Whether there is any tensor of the layer: one that lacks some of its tensors must not pass for absent.
+    pub fn has_layer(&self, name: &str) -> bool {
+        let below = format!("{name}.");
+        self.tensors.range(below.clone()..).next().is_some_and(|(n, _)| n.starts_with(&below))
     }
 
     /// All names, in order.

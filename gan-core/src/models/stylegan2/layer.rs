@@ -47,11 +47,12 @@ impl SynthesisLayer {
             Activation::Linear,
         )?;
         let bias = params.take(&format!("{name}.bias"), &[Some(co)])?;
-        let noise = match params.take_optional(&format!("{name}.noise_const"), &[None, None])? {
-            Some(map) => {
-                let strength = params.take(&format!("{name}.noise_strength"), &[])?;
-                Some(StoredNoise { map, strength })
-            }
+        let (map, strength) = (format!("{name}.noise_const"), format!("{name}.noise_strength"));
+        let noise = match params.get(&map).or(params.get(&strength)) {
+            Some(_) => Some(StoredNoise {
+                map: params.take(&map, &[None, None])?,
+                strength: params.take(&strength, &[])?,
+            }),
             None => None,
         };
         let filter = take_filter(params, &format!("{name}.resample_filter"))?;

@@ -28,8 +28,7 @@ impl Mapping {
         options: &Options,
         joint_norm: bool,
     ) -> Result<Self> {
-        let has =
-            |params: &Params, name: &str| params.get(&format!("{prefix}{name}.weight")).is_some();
+        let has = |params: &Params, name: &str| params.has_layer(&format!("{prefix}{name}"));
         let embed = match has(params, "embed") {
             true => {
                 let name = format!("{prefix}embed");
@@ -208,12 +207,19 @@ impl Mapping {
         if !psi.is_finite() {
             return Err(Error::argument("truncation psi", "a finite number", psi));
         }
+        let [.., w_dim] = *w.tensor().shape() else { return Ok(w.clone()) };
+        if w_dim != self.w_dim() {
+            return Err(Error::Latent {
+                what: "w+",
+                expected: format!("[n, num_ws, {}]", self.w_dim()),
+                found: format!("{:?}", w.tensor().shape()),
+            });
+        }
         let cutoff = cutoff.unwrap_or(w.num_ws()).min(w.num_ws());
         if psi == 1.0 || cutoff == 0 {
             return Ok(w.clone());
         }
         let average = self.known_average()?;
-        let [.., w_dim] = *w.tensor().shape() else { return Ok(w.clone()) };
         let average = average.reshape(&[1, 1, w_dim])?;
         let head = w.tensor().slice(1, 0, cutoff)?;
         let head = head.sub(&average)?.scale(psi)?.add(&average)?;

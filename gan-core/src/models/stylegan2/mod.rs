@@ -5,6 +5,7 @@ mod layer;
 mod mapping;
 mod synthesis;
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ use crate::tensor::Tensor;
 /// assert_eq!(images.shape(), [4, 3, 1024, 1024]);
 /// # Ok::<(), gan_core::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct StyleGan2 {
     mapping: Mapping,
     synthesis: Synthesis,
@@ -111,7 +112,11 @@ impl StyleGan2 {
         if samples == 0 {
             return Err(Error::argument("samples", "at least 1", samples));
         }
-        let mut z = vec![0.0; samples * self.z_dim()];
+        let bytes = samples.saturating_mul(self.z_dim()).saturating_mul(size_of::<f32>());
+        let mut z: Vec<f32> = Vec::new();
+        z.try_reserve_exact(samples.saturating_mul(self.z_dim()))
+            .map_err(|_| Error::TooLarge { what: "samples", bytes })?;
+        z.resize(samples * self.z_dim(), 0.0);
         Philox::new(seed).fill_normal(&mut z);
         let z = Z::new(Tensor::from_vec(z, &[samples, self.z_dim()], self.synthesis.device())?)?;
         let labels = match labels {
@@ -129,6 +134,15 @@ impl StyleGan2 {
     /// As [`StyleBased::truncate`].
     pub fn truncate_plus(&self, w: &WPlus, truncation: &Truncation) -> Result<WPlus> {
         self.mapping.truncate_plus(w, truncation)
+    }
+}
+
+impl fmt::Debug for StyleGan2 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [colours, h, w] = self.image_shape();
+        let architecture = self.synthesis.architecture();
+        write!(f, "StyleGan2({colours}x{h}x{w}, {architecture:?}, z {}, ", self.z_dim())?;
+        write!(f, "w {}, labels {}, from {})", self.w_dim(), self.label_dim(), self.layout)
     }
 }
 

@@ -56,6 +56,7 @@ impl Block {
         name: String,
         size: [usize; 2],
         channels: Option<usize>,
+        is_first: bool,
         options: &Options,
     ) -> Result<Self> {
         let path = format!("{prefix}{name}");
@@ -63,7 +64,8 @@ impl Block {
             Some(filter) => filter,
             None => Filter::outer(&[0.125, 0.375, 0.375, 0.125])?,
         };
-        let is_first = params.get(&format!("{path}.conv0.weight")).is_none();
+        // The first block starts from a constant.
+        let inputs = channels;
         let conv0 = match is_first {
             true => None,
             false => {
@@ -74,27 +76,34 @@ impl Block {
         let channels = conv0.as_ref().map(SynthesisLayer::outputs).or(channels);
         let conv1 =
             SynthesisLayer::new(params, &format!("{path}.conv1"), channels, false, options)?;
-        let to_rgb = match params.get(&format!("{path}.torgb.weight")) {
-            Some(_) => {
-                Some(ToRgb::new(params, &format!("{path}.torgb"), conv1.outputs(), options)?)
-            }
-            None => None,
+        let to_rgb = match params.has_layer(&format!("{path}.torgb")) {
+            true => Some(ToRgb::new(params, &format!("{path}.torgb"), conv1.outputs(), options)?),
+            false => None,
         };
-        let skip = match params.get(&format!("{path}.skip.weight")) {
-            Some(_) => {
+        let skip = match !is_first && params.has_layer(&format!("{path}.skip")) {
+            true => {
                 let name = format!("{path}.skip");
+                let shape = [Some(conv1.outputs()), inputs, Some(1), Some(1)];
                 let filter = take_filter(params, &format!("{name}.resample_filter"))?
                     .unwrap_or_else(|| filter.clone());
-                Some(Conv2dLayer::new(params, &name, Activation::Linear, (2, 1), filter, None)?)
+                Some(Conv2dLayer::new(
+                    params,
+                    &name,
+                    &shape,
+                    Activation::Linear,
+                    (2, 1),
+                    filter,
+                    None,
+                )?)
             }
-            None => None,
+            false => None,
         };
         for (layer, name) in [(conv0.as_ref(), "conv0"), (Some(&conv1), "conv1")] {
             let map = layer.map(SynthesisLayer::noise_map).transpose()?.flatten();
             if let Some(map) = map.filter(|m| m.shape()[2..] != size) {
                 return Err(Error::Weights {
                     name: format!("{path}.{name}.noise_const"),
-                    expected: format!("shape {size:?}"),
+                    expected: format!("shape {size:?}, as `{prefix}b4.const` asks for"),
                     found: format!("shape {:?}", &map.shape()[2..]),
                 });
             }
@@ -121,7 +130,7 @@ impl Synthesis {
         loop {
             let doublings = blocks.len();
             let name = format!("b{}", 4usize << doublings);
-            let is_known = params.get(&format!("{prefix}{name}.conv1.weight")).is_some();
+            let is_known = params.has_layer(&format!("{prefix}{name}"));
             if doublings > 0 && !is_known {
                 break;
             }
@@ -131,12 +140,16 @@ impl Synthesis {
                 return Err(Error::Weights { name, expected, found });
             }
             let size = [height << doublings, width << doublings];
-            let block = Block::new(params, prefix, name, size, Some(channels), options)?;
-            if block.conv0.is_none() != (doublings == 0) {
+            let block =
+                Block::new(params, prefix, name, size, Some(channels), doublings == 0, options)?;
+            let first = blocks.iter().chain([&block]).find_map(|b| b.to_rgb.as_ref());
+            if let (Some(first), Some(own)) = (first, &block.to_rgb)
+                && first.outputs() != own.outputs()
+            {
                 return Err(Error::Weights {
-                    name: format!("{prefix}{}.conv0.weight", block.name),
-                    expected: "in every block but the first".into(),
-                    found: "the opposite".into(),
+                    name: format!("{prefix}{}.torgb.weight", block.name),
+                    expected: format!("{} colours, as in the blocks before", first.outputs()),
+                    found: own.outputs().to_string(),
                 });
             }
             channels = block.conv1.outputs();
