@@ -1,11 +1,22 @@
 //! Tensors, gradients and pretrained generators of the StyleGAN2 family, on a plain CPU.
 //!
 //! ```
-//! use gan_core::{Device, Tensor};
-//! let x = Tensor::new(&[1.0f32, -2.0], &[1, 2], &Device::cpu())?;
-//! assert_eq!(x.square()?.sum_all()?.item()?, 5.0);
+//! use gan_core::{Device, Image, Noise, Seeds, StyleBased, StyleGan2, Truncation};
+//! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/models/portraits64.safetensors");
+//! let g = StyleGan2::open(path, &Device::cpu())?;
+//! let w = g.map(&g.sample(&Seeds::from(0..2))?, None)?;
+//! let images = g.synthesize(&g.truncate(&w, &Truncation::new(0.7))?, Noise::Const)?;
+//! assert_eq!(images.shape(), [2, 3, 64, 64]);
+//! # let folder = tempfile::tempdir().expect("a temporary folder");
+//! # std::env::set_current_dir(folder.path()).expect("it exists");
+//! Image::from_tensor(&images)?[0].save("face.png")?;
 //! # Ok::<(), gan_core::Error>(())
 //! ```
+//!
+//! Everything computes on a [`Tensor`], which lives on a [`Device`] and remembers how it was made once a variable
+//! ([`Tensor::var`]) is involved, so that [`grad()`] can differentiate it, twice if need be. Networks are in [`models`],
+//! their layers in [`nn`], and algorithms of other crates see them through the traits [`Generator`], [`StyleBased`]
+//! and [`Factorizable`].
 
 pub mod backend;
 pub mod checkpoint;
