@@ -15,7 +15,7 @@ pub struct Size {
     pub channel_max: usize,
 }
 
-/// The published 256-pixel networks of stylegan2-ada-pytorch's `paper256` configuration, but with full depth.
+/// 256 pixels, `channel_base` 16384, as stylegan2-ada-pytorch's `paper256` configuration has it.
 pub const S256: Size = Size { resolution: 256, channel_base: 16384, channel_max: 512 };
 
 /// Config F at 1024 pixels (StyleGAN2, table 1).

@@ -57,6 +57,7 @@ fn main() -> ExitCode {
 
 fn sheet(flags: &Flags) -> Result<()> {
     at_least_one("--columns", flags.columns)?;
+    Image::check_name(&flags.out)?;
     let interrupt = Interrupt::listen()?;
     let g = timed("open", || flags.model.open(&Device::cpu()))?;
     let (grid, codes) = match &flags.mix {

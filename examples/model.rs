@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use gan_core::models::stylegan2::Options;
 use gan_core::{
     Device, Error, Generator, Image, Labels, Noise, Seeds, StyleBased, StyleGan2, Truncation, WPlus,
 };
@@ -24,19 +25,23 @@ pub struct ModelArgs {
     /// Truncate only so many layers, from the first on
     #[arg(long, value_name = "LAYERS")]
     pub cutoff: Option<usize>,
+    /// Bound of the features, 256 for networks trained with 16-bit layers [default: none]
+    #[arg(long, value_name = "BOUND")]
+    pub conv_clamp: Option<f64>,
     /// Class of a conditional network
     #[arg(long)]
     pub class: Option<usize>,
 }
 
 impl ModelArgs {
-    /// Opens the checkpoint. One that holds no average code gets an estimate if the truncation needs it.
+    /// Opens the checkpoint. One that holds no average code gets an estimate, of as many samples as rosinality's tools take.
     ///
     /// # Errors
     /// If the file is missing, damaged or of another kind.
     pub fn open(&self, device: &Device) -> Result<StyleGan2> {
-        let g = StyleGan2::open(&self.model, device)?;
-        if self.psi == 1.0 || g.mapping().w_avg().is_some() {
+        let options = Options { conv_clamp: self.conv_clamp, ..Options::default() };
+        let g = StyleGan2::open_with(&self.model, &options, device)?;
+        if g.mapping().w_avg().is_some() {
             return Ok(g);
         }
         let labels = self.labels(&g, 1)?;

@@ -56,6 +56,7 @@ fn main() -> ExitCode {
 
 fn sheet(flags: &Flags) -> Result<()> {
     at_least_one("--semantics", flags.semantics)?;
+    Image::check_name(&flags.out)?;
     let interrupt = Interrupt::listen()?;
     let g = timed("open", || flags.model.open(&Device::cpu()))?;
     let groups = if flags.layers.is_empty() { default_groups(&g)? } else { flags.layers.clone() };

@@ -66,18 +66,19 @@ impl Layers {
 /// # Errors
 /// [`Error::Argument`] for anything but numbers, commas and dashes, and for numbers outside of `min..=max`.
 pub fn parse_indices(text: &str, min: usize, max: usize) -> Result<Vec<usize>> {
-    let mut indices: Vec<usize> = Vec::new();
+    // A flag for each index: a long list of wide ranges costs no more memory than one.
+    let mut chosen = vec![false; usize::from(u16::MAX) + 1];
     for (first, last) in ranges(text)? {
-        for i in first..=last {
-            if i < min || i > max {
-                return Err(Error::argument("layers", format!("indices {min} to {max}"), i));
-            }
-            indices.push(i);
+        if first > last {
+            continue;
         }
+        if first < min || last > max {
+            let found = format!("{first}-{last}");
+            return Err(Error::argument("layers", format!("indices {min} to {max}"), found));
+        }
+        chosen[first..=last].fill(true);
     }
-    indices.sort_unstable();
-    indices.dedup();
-    Ok(indices)
+    Ok((0..chosen.len()).filter(|&i| chosen[i]).collect())
 }
 
 fn ranges(text: &str) -> Result<Vec<(usize, usize)>> {
@@ -124,7 +125,7 @@ impl FromStr for Layers {
 impl fmt::Display for Layers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Layers::Some(list) = self else { return f.write_str("all") };
-        let runs = list.chunk_by(|a, b| a + 1 == *b);
+        let runs = list.chunk_by(|a, b| a.checked_add(1) == Some(*b));
         for (i, run) in runs.enumerate() {
             let comma = if i > 0 { "," } else { "" };
             match run {

@@ -404,7 +404,7 @@ fn layers_as_text() {
         parse_indices("3-12", 0, 9),
         Error::Argument { .. },
         "indices 0 to 9",
-        "found 10"
+        "found 3-12"
     );
     let error = "5-2".parse::<Layers>().unwrap_err().to_string();
     assert!(error.contains("ascends") && error.contains("5-2"), "{error}");

@@ -42,7 +42,8 @@ pub struct Factorization {
 ///
 /// # Errors
 /// [`Error::Core`] for layers beyond the network, [`Error::NoProjection`] if none of the chosen layers has a
-/// projection in this convention.
+/// projection in this convention, [`Error::Projection`] if their latent dimensions differ, [`Error::Eigen`] if weights are
+/// not finite.
 pub fn factorize(
     generator: &dyn Factorizable,
     layers: &Layers,
@@ -90,8 +91,7 @@ fn takes_part(p: &Projection, chosen: &[usize], count: usize, convention: Conven
     is_included && chosen.contains(&p.layer)
 }
 
-/// `A^T A` of one layer's `A [outputs, latent_dim]`. Products of `f32` with sums over a layer at most lose less than the
-/// seven digits that the weights have; the sum over layers is in `f64`.
+/// `A^T A` of one layer's `A [outputs, latent_dim]`.
 fn gram_matrix(matrix: ArrayView2<'_, f32>, convention: Convention) -> Array2<f64> {
     let mut rows = matrix.mapv(f64::from);
     if convention == Convention::Sefa {

@@ -23,7 +23,7 @@ pub fn strengths(range: f64, steps: usize) -> Result<Vec<f64>> {
     Ok((0..steps).map(|i| range * (2.0 * i as f64 - last) / last).collect())
 }
 
-/// Images of one code `[1, num_ws, w_dim]` moved along a direction by each of `strengths`, one tensor `[1, c, h, w]` each.
+/// Images of codes `[n, num_ws, w_dim]` moved along a direction by each of `strengths`, one tensor `[n, c, h, w]` each.
 ///
 /// # Errors
 /// [`Error::Core`] for a direction of another model, strengths that are not finite, or if `progress` stops the sweep.
@@ -41,4 +41,18 @@ pub fn sweep(
         report(progress, i + 1, strengths.len())?;
     }
     Ok(images)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strengths_are_even_around_zero() {
+        assert_eq!(strengths(3.0, 7).unwrap(), [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0]);
+        assert_eq!(strengths(0.1, 101).unwrap()[50], 0.0);
+        for (range, steps) in [(0.0, 3), (-1.0, 3), (f64::NAN, 3), (1.0, 1), (1.0, usize::MAX)] {
+            assert!(matches!(strengths(range, steps), Err(Error::Argument { .. })));
+        }
+    }
 }

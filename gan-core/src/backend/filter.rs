@@ -29,7 +29,7 @@ impl Filter {
     /// [`Error::Shape`] if the number of taps is not `height * width` or is zero, or a side is longer than 64 taps;
     /// [`Error::Argument`] if a tap is not finite.
     pub fn new(height: usize, width: usize, taps: Vec<f64>) -> Result<Self> {
-        check_sides(height, width)?;
+        Self::check_sides(height, width)?;
         if taps.is_empty() || Some(taps.len()) != height.checked_mul(width) {
             return Err(Error::shape("filter", format!("{height} x {width} taps"), taps.len()));
         }
@@ -38,6 +38,16 @@ impl Filter {
         }
         let factors = factor(height, width, &taps);
         Ok(Filter { height, width, taps: taps.into(), factors })
+    }
+
+    /// A filter's sides come from checkpoints: a long row of taps must not become a huge square.
+    pub(crate) fn check_sides(height: usize, width: usize) -> Result<()> {
+        const LONGEST: usize = 64;
+        if height > LONGEST || width > LONGEST {
+            let expected = format!("at most {LONGEST} taps a side");
+            return Err(Error::shape("filter", expected, [height, width]));
+        }
+        Ok(())
     }
 
     /// Rows and columns.
@@ -61,19 +71,9 @@ impl Filter {
     /// As [`Filter::new`].
     pub fn outer(taps: &[f64]) -> Result<Self> {
         let n = taps.len();
-        check_sides(n, n)?;
+        Self::check_sides(n, n)?;
         Self::new(n, n, taps.iter().flat_map(|a| taps.iter().map(move |b| a * b)).collect())
     }
-}
-
-/// A filter's sides come from checkpoints: a long row of taps must not become a huge square.
-fn check_sides(height: usize, width: usize) -> Result<()> {
-    const LONGEST: usize = 64;
-    if height > LONGEST || width > LONGEST {
-        let expected = format!("at most {LONGEST} taps a side");
-        return Err(Error::shape("filter", expected, [height, width]));
-    }
-    Ok(())
 }
 
 /// Splits a rank-one filter into column and row factors, up to rounding of single precision.
@@ -116,7 +116,7 @@ pub struct UpFirDn {
 impl UpFirDn {
     /// Size of the result along `axis` (0 for y, 1 for x); `None` if nothing is left.
     pub fn output_len(&self, axis: usize, input: usize) -> Option<usize> {
-        let taps = [self.filter.height, self.filter.width][axis];
+        let taps = *[self.filter.height, self.filter.width].get(axis)?;
         let [before, after] = self.padding[axis];
         let padded = isize::try_from(input.checked_mul(self.up[axis])?).ok()?;
         let padded = padded.checked_add(before)?.checked_add(after)?;

@@ -132,7 +132,8 @@ fn styled_shape(styled: &StyledConv, args: StyledArgs<&[usize]>) -> Option<Vec<u
     };
     let noise_fits =
         |s: &[usize]| (s[..1] == [n] || s[..1] == [1]) && s[1..] == [1, size[0], size[1]];
-    let fits = ci == wi
+    let fits = styled.act.axis == 1
+        && ci == wi
         && kh == kw
         && args.style == [n, ci]
         && args.demod.is_none_or(|s| s == [n, co])

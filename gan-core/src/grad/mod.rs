@@ -30,14 +30,15 @@ pub enum Order {
 ///
 /// # Errors
 /// [`Error::Gradient`] if `y` has several elements, or if it or one of `wrt` is not tracked: it was not made
-/// from a [variable](Tensor::var), or it is itself a gradient of [`Order::First`].
+/// from a [variable](Tensor::var), or it is itself a gradient of [`Order::First`], or of a linear function, which is a
+/// constant.
 pub fn grad(y: &Tensor, wrt: &[&Tensor], order: Order) -> Result<Vec<Tensor>> {
     if y.numel() != 1 {
         return Err(Error::Gradient(format!("of one number only, not of shape {:?}", y.shape())));
     }
     if !y.is_tracked() {
-        let reason = "the result is a constant: no variable (Tensor::var) led to it, or it is a gradient of \
-                      Order::First, which is not recorded";
+        let reason = "the result is a constant: no variable (Tensor::var) led to it, or it is the gradient of a \
+                      linear function, or one of Order::First, which is not recorded";
         return Err(Error::Gradient(reason.into()));
     }
     if let Some(i) = wrt.iter().position(|t| !t.is_tracked()) {

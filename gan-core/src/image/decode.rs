@@ -26,6 +26,11 @@ impl Image {
     /// [`Error::TooLarge`] if there is no memory for it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
+        let about = std::fs::metadata(path).map_err(|source| Error::io("read", path, source))?;
+        // Reading a pipe would wait for ever; reading a folder says by itself what is wrong.
+        if !about.is_file() && !about.is_dir() {
+            return Err(Error::format(path, "PNG or JPEG", "it is not a regular file"));
+        }
         let mut bytes = Vec::new();
         File::open(path)
             .and_then(|file| file.take(MOST_FILE + 1).read_to_end(&mut bytes))

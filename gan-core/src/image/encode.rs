@@ -38,23 +38,23 @@ impl Image {
         options.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let written = options.tempfile_in(folder).and_then(|mut file| {
             file.write_all(&bytes)?;
+            file.as_file().sync_all()?;
             file.persist(path).map_err(|error| error.error)
         });
         written.map(drop).map_err(|source| Error::io("write", path, source))
     }
 
+    /// Whether [`Image::save`] knows the format that the name asks for, so that long work need not end in a refusal.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for names that end in anything but .png, .jpg or .jpeg.
+    pub fn check_name(path: impl AsRef<Path>) -> Result<()> {
+        is_jpeg(path.as_ref()).map(drop)
+    }
+
     /// The file's bytes, in the format that the extension of `path` asks for.
     fn encode(&self, path: &Path) -> Result<Vec<u8>> {
-        let extension =
-            path.extension().and_then(|name| name.to_str()).map(str::to_ascii_lowercase);
-        let jpeg = match extension.as_deref() {
-            Some("png") => false,
-            Some("jpg" | "jpeg") => true,
-            _ => {
-                let expected = "a name that ends in .png, .jpg or .jpeg";
-                return Err(Error::argument("output", expected, path.display()));
-            }
-        };
+        let jpeg = is_jpeg(path)?;
         let most = usize::from(u16::MAX);
         if jpeg && self.width.max(self.height) > most {
             let found = format!("{} x {}", self.width, self.height);
@@ -77,6 +77,18 @@ impl Image {
         match encoded {
             Ok(()) => Ok(bytes),
             Err(error) => Err(Error::io("encode", path, std::io::Error::other(error))),
+        }
+    }
+}
+
+fn is_jpeg(path: &Path) -> Result<bool> {
+    let extension = path.extension().and_then(|name| name.to_str()).map(str::to_ascii_lowercase);
+    match extension.as_deref() {
+        Some("png") => Ok(false),
+        Some("jpg" | "jpeg") => Ok(true),
+        _ => {
+            let expected = "a name that ends in .png, .jpg or .jpeg";
+            Err(Error::argument("output", expected, path.display()))
         }
     }
 }

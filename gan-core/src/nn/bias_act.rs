@@ -1,7 +1,7 @@
 //! Bias and activation in one step.
 
 use crate::backend::{BiasAct, Prim};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::tensor::Tensor;
 
 /// `clamp(gain * act(x + bias), -clamp, clamp)`; `bias` has one value for each entry along `op.axis` of `x`.
@@ -9,7 +9,7 @@ use crate::tensor::Tensor;
 /// Source: `torch_utils/ops/bias_act.py` of stylegan2-ada-pytorch, with its table of default gains.
 ///
 /// # Errors
-/// [`Error::Shape`](crate::Error::Shape) if the bias does not fit.
+/// [`Error::Shape`] if the bias does not fit, [`Error::Argument`] if the clamp is not a positive number.
 ///
 /// ```
 /// use gan_core::backend::{Activation, BiasAct};
@@ -20,6 +20,9 @@ use crate::tensor::Tensor;
 /// # Ok::<(), gan_core::Error>(())
 /// ```
 pub fn bias_act(x: &Tensor, bias: Option<&Tensor>, op: &BiasAct) -> Result<Tensor> {
+    if let Some(clamp) = op.clamp.filter(|&c| c.is_nan() || c <= 0.0) {
+        return Err(Error::argument("clamp", "a number above 0", clamp));
+    }
     match bias {
         Some(bias) => Tensor::apply(Prim::BiasAct(*op), &[x, bias]),
         None => Tensor::apply(Prim::BiasAct(*op), &[x]),

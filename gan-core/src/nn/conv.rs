@@ -191,8 +191,9 @@ impl Conv2dLayer {
     /// [`Error::Shape`] if `x` does not fit.
     pub fn forward(&self, x: &Tensor, gain: f64) -> Result<Tensor> {
         let [_, ci, kh, kw] = self.weight.dims4("conv2d_layer")?;
-        let weight = self.weight.scale(1.0 / ((ci * kh * kw) as f64).sqrt())?;
-        let y = conv2d_resample(x, &weight, &self.resample)?;
+        // Scaling the input instead of the weight is the same, and the weight's packed copy can be kept.
+        let x = x.scale(1.0 / ((ci * kh * kw) as f64).sqrt())?;
+        let y = conv2d_resample(&x, &self.weight, &self.resample)?;
         let act = BiasAct {
             gain: self.act.gain * gain,
             clamp: self.act.clamp.map(|c| c * gain),

@@ -7,7 +7,7 @@ use ndarray::{ArrayD, IxDyn};
 
 use crate::backend::{Filter, UpFirDn};
 use crate::error::{Error, Result};
-use crate::tensor::Tensor;
+use crate::tensor::{LARGEST_FACTOR, Tensor};
 
 /// Pixels before and after, in y, then in x; negative ones crop.
 pub type Padding = [[isize; 2]; 2];
@@ -49,6 +49,7 @@ pub fn setup_filter(taps: Option<&ArrayD<f64>>, setup: &FilterSetup) -> Result<A
     let separable = setup.separable.unwrap_or(f.ndim() == 1 && f.len() >= 8);
     if f.ndim() == 1 && !separable {
         let n = f.len();
+        Filter::check_sides(n, n)?;
         f = ArrayD::from_shape_fn(IxDyn(&[n, n]), |i| f[[i[0]]] * f[[i[1]]]);
     }
     if setup.normalize {
@@ -84,9 +85,6 @@ pub fn filter_from_array(taps: &ArrayD<f64>) -> Result<Filter> {
 fn shape_error(error: ndarray::ShapeError) -> Error {
     Error::shape("setup_filter", "a contiguous array", error.to_string())
 }
-
-/// The largest factor of resampling; networks have 2.
-const LARGEST_FACTOR: usize = 64;
 
 pub(super) fn check_factors(op: &'static str, factors: &[usize]) -> Result<()> {
     if factors.iter().all(|f| (1..=LARGEST_FACTOR).contains(f)) {

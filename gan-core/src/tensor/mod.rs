@@ -3,6 +3,8 @@
 pub(crate) mod composite;
 mod ops;
 
+pub(crate) use ops::LARGEST_FACTOR;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -4,6 +4,10 @@ use crate::backend::{Binary, Conv, Prim, Unary, UpFirDn};
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
 
+/// Far above what networks use: backends may compute with these numbers without a thought of overflow.
+pub(crate) const LARGEST_FACTOR: usize = 64;
+const LARGEST_PADDING: usize = 1 << 20;
+
 /// Elementwise.
 impl Tensor {
     fn unary(&self, op: Unary) -> Result<Self> {
@@ -367,24 +371,25 @@ impl Tensor {
     /// Zero-insertion, padding, filtering and decimation of `[n, c, h, w]`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if nothing is left, [`Error::Argument`] for a factor of zero.
+    /// [`Error::Shape`] if nothing is left, [`Error::Argument`] for factors outside of 1 to 64 or paddings beyond a
+    /// million pixels.
     pub fn upfirdn2d(&self, op: &UpFirDn) -> Result<Self> {
         let factors = [op.up, op.down].concat();
-        if factors.contains(&0) {
-            return Err(Error::argument(
-                "upfirdn2d",
-                "factors of at least 1",
-                format!("{factors:?}"),
-            ));
+        let far = op.padding.concat().iter().any(|p| p.unsigned_abs() > LARGEST_PADDING);
+        if far || !factors.iter().all(|f| (1..=LARGEST_FACTOR).contains(f)) {
+            let expected = "factors of 1 to 64, paddings of at most a million pixels";
+            let found = format!("factors {factors:?}, padding {:?}", op.padding);
+            return Err(Error::argument("upfirdn2d", expected, found));
         }
         Self::apply(Prim::UpFirDn(op.clone()), &[self])
     }
 }
 
 fn check_conv(conv: &Conv) -> Result<()> {
-    if conv.stride.contains(&0) || conv.groups == 0 {
-        let found = format!("{:?}", conv);
-        return Err(Error::argument("conv2d", "stride and groups of at least 1", found));
+    let strides = conv.stride.iter().all(|s| (1..=LARGEST_FACTOR).contains(s));
+    if strides && conv.groups > 0 && conv.padding.iter().all(|&p| p <= LARGEST_PADDING) {
+        return Ok(());
     }
-    Ok(())
+    let expected = "strides of 1 to 64, paddings of at most a million pixels, at least one group";
+    Err(Error::argument("conv2d", expected, format!("{conv:?}")))
 }

@@ -25,7 +25,7 @@ pub(super) struct Phase {
 }
 
 /// The only phase of a plain convolution.
-fn forward_phase(conv: &Conv, kernel: [usize; 2], output: [usize; 2]) -> Phase {
+pub(super) fn forward_phase(conv: &Conv, kernel: [usize; 2], output: [usize; 2]) -> Phase {
     let taps = (0..kernel[0]).flat_map(|y| (0..kernel[1]).map(move |x| [y, x]));
     let offset = |tap: usize, axis: usize| tap as isize - conv.padding[axis] as isize;
     Phase {

@@ -3,14 +3,22 @@
 use rayon::prelude::*;
 
 use super::View;
-use super::dots::{BLOCK, dots};
+use super::dots::BLOCK;
+use super::microkernel::Microkernel;
 use crate::backend::Conv;
 
 /// Pixels whose shifted copies are kept at a time: with nine taps, 36 kB.
 const PIXELS: usize = 1024;
 
 /// `x [n, ci, h, w]`, `g [n, co, h', w']` to `out [co, ci/groups, kh, kw]`.
-pub(super) fn conv_weight(conv: &Conv, x: View<'_>, g: View<'_>, shape: &[usize], out: &mut [f32]) {
+pub(super) fn conv_weight(
+    kernel: &Microkernel,
+    conv: &Conv,
+    x: View<'_>,
+    g: View<'_>,
+    shape: &[usize],
+    out: &mut [f32],
+) {
     let [_, ci, _, _] = x.dims4();
     let [co, group_in, kh, kw] = [shape[0], shape[1], shape[2], shape[3]];
     let taps = kh * kw;
@@ -20,7 +28,16 @@ pub(super) fn conv_weight(conv: &Conv, x: View<'_>, g: View<'_>, shape: &[usize]
         .into_par_iter()
         .map(|channel| {
             let mut sums = vec![0.0; group_out * taps];
-            column(conv, x, g, channel, channel / group_in * group_out, [kh, kw], &mut sums);
+            column(
+                kernel,
+                conv,
+                x,
+                g,
+                channel,
+                channel / group_in * group_out,
+                [kh, kw],
+                &mut sums,
+            );
             sums
         })
         .collect();
@@ -34,7 +51,9 @@ pub(super) fn conv_weight(conv: &Conv, x: View<'_>, g: View<'_>, shape: &[usize]
 }
 
 /// Adds the products of one input channel with the output channels from `first` on.
+#[allow(clippy::too_many_arguments)]
 fn column(
+    kernel: &Microkernel,
     conv: &Conv,
     x: View<'_>,
     g: View<'_>,
@@ -70,7 +89,7 @@ fn column(
                 let a = std::array::from_fn(|i| gradient(first + (o + i).min(last)));
                 for t in (0..taps).step_by(BLOCK) {
                     let b = std::array::from_fn(|i| &shifted[(t + i).min(taps - 1) * len..][..len]);
-                    let products = dots(a, b);
+                    let products = kernel.dots(a, b);
                     for (i, products) in products.iter().enumerate().take(last + 1 - o) {
                         let sums = &mut sums[(o + i) * taps + t..][..BLOCK.min(taps - t)];
                         sums.iter_mut().zip(products).for_each(|(s, p)| *s += p);

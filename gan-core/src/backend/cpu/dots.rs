@@ -4,43 +4,31 @@
 //! A sum runs in 16 chains, element `i` in chain `i % 16`, which are added pairwise at the end, so that its bits do
 //! not depend on which other products are computed with it: a batch gives the same rows as single calls.
 
-#![allow(unsafe_code)]
-
 /// Rows of each operand in one block.
 pub(super) const BLOCK: usize = 4;
 
 const LANES: usize = 16;
 
-type Rows<'a> = [&'a [f32]; BLOCK];
+pub(super) type Rows<'a> = [&'a [f32]; BLOCK];
 pub(super) type Products = [[f32; BLOCK]; BLOCK];
 
-/// The products of each row of `a` with each row of `b`, all of one length.
-pub(super) fn dots(a: Rows<'_>, b: Rows<'_>) -> Products {
-    assert!(a.iter().chain(&b).all(|row| row.len() == a[0].len()), "rows of different lengths");
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") {
-            // SAFETY: the processor has AVX-512F.
-            return unsafe { avx512(a, b) };
-        }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            // SAFETY: the processor has AVX2 and FMA.
-            return unsafe { avx2(a, b) };
-        }
-    }
-    block::<BLOCK, false>(a, b)
-}
+/// One of the functions below, for rows of one length.
+pub(super) type Dots = unsafe fn(Rows<'_>, Rows<'_>) -> Products;
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-fn avx512(a: Rows<'_>, b: Rows<'_>) -> Products {
+pub(super) fn avx512(a: Rows<'_>, b: Rows<'_>) -> Products {
     block::<BLOCK, true>(a, b)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn avx2(a: Rows<'_>, b: Rows<'_>) -> Products {
+pub(super) fn avx2(a: Rows<'_>, b: Rows<'_>) -> Products {
     block::<1, true>(a, b)
+}
+
+pub(super) fn portable(a: Rows<'_>, b: Rows<'_>) -> Products {
+    block::<BLOCK, false>(a, b)
 }
 
 /// `R` rows of `a` at a time, so that the sums fit the registers.
@@ -86,26 +74,4 @@ fn block<const R: usize, const FMA: bool>(a: Rows<'_>, b: Rows<'_>) -> Products 
         }
     }
     products
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn products_of_any_length() {
-        for len in [0, 1, 15, 16, 17, 100] {
-            let row = |r: usize| {
-                (0..len).map(|i| ((i * 7 + r * 3) % 11) as f32 - 5.0).collect::<Vec<_>>()
-            };
-            let (a, b) = ([0, 1, 2, 3].map(row), [4, 5, 6, 7].map(row));
-            let products = dots([&a[0], &a[1], &a[2], &a[3]], [&b[0], &b[1], &b[2], &b[3]]);
-            for i in 0..BLOCK {
-                for j in 0..BLOCK {
-                    let expected: f32 = a[i].iter().zip(&b[j]).map(|(a, b)| a * b).sum();
-                    assert_eq!(products[i][j], expected, "length {len} ({i}, {j})");
-                }
-            }
-        }
-    }
 }

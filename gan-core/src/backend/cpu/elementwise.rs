@@ -133,8 +133,10 @@ pub(super) fn select(mask: &[f32], a: &[f32], b: &[f32], out: &mut [f32]) {
 }
 
 pub(super) fn bias_act(op: &BiasAct, x: View<'_>, bias: Option<View<'_>>, out: &mut [f32]) {
-    let inner: usize = x.shape.get(op.axis + 1..).map_or(1, |rest| rest.iter().product());
-    let channels = x.shape.get(op.axis).copied().unwrap_or(1);
+    // Without a bias the axis means nothing.
+    let axis = if bias.is_some() { op.axis } else { 0 };
+    let inner: usize = x.shape.iter().skip(axis + 1).product();
+    let channels = x.shape.get(axis).copied().unwrap_or(1);
     let rows = |out: &mut [f32], x: &[f32], first: usize| {
         for (i, (out, x)) in out.chunks_mut(inner).zip(x.chunks(inner)).enumerate() {
             let b = bias.map_or(0.0, |b| b.values()[(first + i) % channels]);
@@ -147,6 +149,17 @@ pub(super) fn bias_act(op: &BiasAct, x: View<'_>, bias: Option<View<'_>>, out: &
         .zip(x.values().par_chunks(per_task * inner))
         .enumerate()
         .for_each(|(task, (out, x))| rows(out, x, task * per_task));
+}
+
+/// Written so that NaN stays NaN.
+fn clamped(x: f32, bound: f32) -> f32 {
+    if x > bound {
+        bound
+    } else if x < -bound {
+        -bound
+    } else {
+        x
+    }
 }
 
 /// Activation, gain and clamp, in place.
@@ -174,7 +187,7 @@ pub(super) fn activate(op: &BiasAct, values: &mut [f32]) {
     }
     if let Some(bound) = op.clamp {
         let bound = bound as f32;
-        values.iter_mut().for_each(|x| *x = x.max(-bound).min(bound));
+        values.iter_mut().for_each(|x| *x = clamped(*x, bound));
     }
 }
 

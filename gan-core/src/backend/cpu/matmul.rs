@@ -5,13 +5,21 @@ use std::borrow::Cow;
 use rayon::prelude::*;
 
 use super::View;
-use super::dots::{BLOCK, Products, dots};
+use super::dots::{BLOCK, Products};
+use super::microkernel::Microkernel;
 
 /// Multiply-adds that are worth a task of their own.
 const TASK: usize = 1 << 17;
 
 /// `[b, m, k] x [b, k, n]` to `out [b, m, n]`; flags as in [`Prim::MatMul`](crate::backend::Prim::MatMul).
-pub(super) fn matmul(a: View<'_>, b: View<'_>, trans_a: bool, trans_b: bool, out: &mut [f32]) {
+pub(super) fn matmul(
+    kernel: &Microkernel,
+    a: View<'_>,
+    b: View<'_>,
+    trans_a: bool,
+    trans_b: bool,
+    out: &mut [f32],
+) {
     let (m, k) = if trans_a { (a.shape[2], a.shape[1]) } else { (a.shape[1], a.shape[2]) };
     let n = if trans_b { b.shape[1] } else { b.shape[2] };
     let a = if trans_a { Cow::Owned(transposed(a)) } else { Cow::Borrowed(a.values()) };
@@ -29,7 +37,7 @@ pub(super) fn matmul(a: View<'_>, b: View<'_>, trans_a: bool, trans_b: bool, out
                 (block / (bands * columns), block / columns % bands, block % columns);
             let a = &a[batch * m * k..][..m * k];
             let b = &b[batch * n * k..][..n * k];
-            dots(
+            kernel.dots(
                 std::array::from_fn(|i| &a[row(band, i, m)..][..k]),
                 std::array::from_fn(|i| &b[row(column, i, n)..][..k]),
             )

@@ -1,4 +1,5 @@
-//! The innermost loop of every convolution: a small block of `C += A * B` kept in registers.
+//! The innermost loops: of every convolution, a small block of `C += A * B` kept in registers; of linear layers, the scalar
+//! products of `dots.rs`.
 //!
 //! `A` comes in panels of `mr` rows, stored `[k][mr]`; `B` in panels of `nr` columns, stored `[k][nr]`. Each element of
 //! `C` is a chain of fused multiply-adds in ascending `k`, whatever the block sizes: AVX-512 and AVX2 give the
@@ -9,12 +10,15 @@
 
 #![allow(unsafe_code)]
 
-/// A block size with the code for it.
+use super::dots::{self, Dots, Products, Rows};
+
+/// The innermost loops for one instruction set.
 pub(super) struct Microkernel {
     pub(super) name: &'static str,
     pub(super) mr: usize,
     pub(super) nr: usize,
     block: unsafe fn(usize, *const f32, *const f32, *mut f32, usize),
+    dots: Dots,
 }
 
 impl Microkernel {
@@ -26,6 +30,13 @@ impl Microkernel {
         // SAFETY: the lengths were checked above, and `available` lists a kernel only if the processor has its
         // instructions.
         unsafe { (self.block)(k, a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), stride) }
+    }
+
+    /// The scalar products of each row of `a` with each row of `b`, all of one length.
+    pub(super) fn dots(&self, a: Rows<'_>, b: Rows<'_>) -> Products {
+        assert!(a.iter().chain(&b).all(|row| row.len() == a[0].len()), "rows of different lengths");
+        // SAFETY: `available` lists a kernel only if the processor has its instructions.
+        unsafe { (self.dots)(a, b) }
     }
 }
 
@@ -45,7 +56,8 @@ pub(super) fn available() -> Vec<&'static Microkernel> {
     kernels
 }
 
-static PORTABLE: Microkernel = Microkernel { name: "portable", mr: 4, nr: 8, block: portable };
+static PORTABLE: Microkernel =
+    Microkernel { name: "portable", mr: 4, nr: 8, block: portable, dots: dots::portable };
 
 /// # Safety
 /// `a` and `b` hold `k` rows of 4 and 8 values, `c` four rows of 8 values `stride` apart.
@@ -70,11 +82,12 @@ unsafe fn portable(k: usize, a: *const f32, b: *const f32, c: *mut f32, stride: 
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::Microkernel;
+    use super::{Microkernel, dots};
 
     pub(super) static AVX512: Microkernel =
-        Microkernel { name: "avx512", mr: 8, nr: 32, block: avx512 };
-    pub(super) static AVX2: Microkernel = Microkernel { name: "avx2", mr: 4, nr: 24, block: avx2 };
+        Microkernel { name: "avx512", mr: 8, nr: 32, block: avx512, dots: dots::avx512 };
+    pub(super) static AVX2: Microkernel =
+        Microkernel { name: "avx2", mr: 4, nr: 24, block: avx2, dots: dots::avx2 };
 
     /// # Safety
     /// The processor has AVX-512F; `a` and `b` hold `k` rows of 8 and 32 values, `c` eight rows of 32 values
@@ -142,6 +155,26 @@ mod x86 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_kernel_takes_scalar_products() {
+        for kernel in available() {
+            for len in [0, 1, 15, 16, 17, 100] {
+                let row = |r: usize| {
+                    (0..len).map(|i| ((i * 7 + r * 3) % 11) as f32 - 5.0).collect::<Vec<_>>()
+                };
+                let (a, b) = ([0, 1, 2, 3].map(row), [4, 5, 6, 7].map(row));
+                let products =
+                    kernel.dots(a.each_ref().map(|r| &r[..]), b.each_ref().map(|r| &r[..]));
+                for (a, products) in a.iter().zip(products) {
+                    for (b, found) in b.iter().zip(products) {
+                        let expected: f32 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+                        assert_eq!(found, expected, "{} length {len}", kernel.name);
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn every_kernel_multiplies() {

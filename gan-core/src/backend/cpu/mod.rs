@@ -20,7 +20,7 @@ mod tiles;
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::backend::{Arg, Backend, DType, HostData, Prim, Storage};
+use crate::backend::{Arg, Backend, DType, HostData, Prim, Storage, numel};
 use crate::error::{Error, Result};
 use microkernel::Microkernel;
 use packing::{PackKey, PackedWeight};
@@ -134,13 +134,19 @@ impl Backend for Cpu {
     }
 
     fn eval(&self, prim: &Prim, args: &[Arg<'_>], shape: &[usize]) -> Result<Arc<dyn Storage>> {
-        if let Prim::Reshape(_) = prim {
-            return Ok(Arc::clone(args[0].storage));
-        }
         let views: Vec<View<'_>> = args
             .iter()
             .map(|a| Ok(View { buffer: buffer(a.storage)?, shape: a.shape }))
             .collect::<Result<_>>()?;
+        // The kernels' unsafe code relies on these shapes, and this function can be called without a tensor.
+        let shapes: Vec<&[usize]> = args.iter().map(|a| a.shape).collect();
+        let fits = |v: &View<'_>| numel(v.shape) == Some(v.values().len());
+        if prim.output_shape(&shapes)? != shape || !views.iter().all(fits) {
+            return Err(Error::shape(prim.name(), "the shapes of its operands and result", shapes));
+        }
+        if let Prim::Reshape(_) = prim {
+            return Ok(Arc::clone(args[0].storage));
+        }
         let mut values = allocate(shape)?;
         let out = values.as_mut_slice();
         let x = views[0];
@@ -161,14 +167,14 @@ impl Backend for Cpu {
             Prim::Gather { axis, index } => shape::gather(x, *axis, index, out),
             Prim::ScatterAdd { axis, index, len } => shape::scatter_add(x, *axis, index, *len, out),
             &Prim::MatMul { trans_a, trans_b } => {
-                matmul::matmul(x, views[1], trans_a, trans_b, out)
+                matmul::matmul(self.kernel, x, views[1], trans_a, trans_b, out)
             }
             Prim::Conv2d(conv) => conv::conv2d(self.kernel, conv, x, views[1], shape, out),
             Prim::ConvInput(conv, _) => {
                 conv::conv_input(self.kernel, conv, x, views[1], shape, out)
             }
             Prim::ConvWeight(conv, _) => {
-                conv_weight::conv_weight(conv, x, views[1], shape, out);
+                conv_weight::conv_weight(self.kernel, conv, x, views[1], shape, out);
             }
             Prim::UpFirDn(op) => resample::upfirdn(op, x, shape, out),
             Prim::BiasAct(op) => elementwise::bias_act(op, x, views.get(1).copied(), out),

@@ -10,14 +10,14 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::View;
-use super::conv::{Phase, packed_weight};
+use super::conv::{Phase, forward_phase, packed_weight};
 use super::disjoint::Disjoint;
 use super::elementwise::activate;
 use super::microkernel::Microkernel;
 use super::packing::{PackedWeight, Patch, Source, Taps};
 use super::resample::Pass;
 use super::tiles::{Scratch, patches, rectangles, row_blocks};
-use crate::backend::{BiasAct, Factors, StyledArgs, StyledConv, UpFirDn};
+use crate::backend::{BiasAct, Conv, Factors, StyledArgs, StyledConv, UpFirDn};
 
 /// Input pixels of an up-sampling tile.
 const TILE: [usize; 2] = [16, 32];
@@ -92,9 +92,8 @@ impl Layer<'_> {
     fn same_size(&self, out: &mut [f32]) {
         let [n, _, h, w] = self.args.x.dims4();
         let [co, _, k, _] = self.args.weight.dims4();
-        let around = -((k / 2) as isize)..=(k / 2) as isize;
-        let offsets = around.clone().flat_map(|y| around.clone().map(move |x| [y, x])).collect();
-        let phase = Phase { kernel: (0..k * k).collect(), offsets, grid: [h, w], first: [0, 0] };
+        let conv = Conv { padding: [k / 2, k / 2], ..Conv::default() };
+        let phase = forward_phase(&conv, [k, k], [h, w]);
         let packed = packed_weight(
             self.kernel,
             self.args.weight,

@@ -2,14 +2,15 @@
 
 use crate::backend::Activation;
 
-/// Properties of a network that are not in its tensors; the defaults are those of the published networks.
+/// Properties of a network that are not in its tensors; the defaults are those of the networks published with the paper.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
     /// Learning-rate multiplier of the mapping network, which scales its weights at run time.
     pub mapping_lr_multiplier: f64,
     /// Activation of the synthesis layers.
     pub activation: Activation,
-    /// Bound of the features; networks trained with 16-bit layers have 256.
+    /// Bound of the features: none by default. Networks that were trained with 16-bit layers, as those of stylegan2-ada-pytorch
+    /// and stylegan3 are, have 256; it matters only where features grow that large.
     pub conv_clamp: Option<f64>,
 }
 

@@ -48,7 +48,15 @@ impl StyleGan2 {
     /// [`Error::Io`] or [`Error::Format`] if the file cannot be read, [`Error::Layout`] if its names are of no known
     /// layout, [`Error::Weights`] if a tensor is missing, superfluous, misshapen or not finite.
     pub fn open(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
-        Self::from_state_dict(StateDict::open(path)?, &Options::default(), device)
+        Self::open_with(path, &Options::default(), device)
+    }
+
+    /// As [`StyleGan2::open`], with properties that the tensors do not tell.
+    ///
+    /// # Errors
+    /// As [`StyleGan2::open`].
+    pub fn open_with(path: impl AsRef<Path>, options: &Options, device: &Device) -> Result<Self> {
+        Self::from_state_dict(StateDict::open(path)?, options, device)
     }
 
     /// Builds a generator from tensors in one of the layouts.
@@ -93,7 +101,7 @@ impl StyleGan2 {
     /// Codes `[seeds, z_dim]`, the same as NVIDIA's tools make of these seeds.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there are no seeds.
+    /// [`Error::Argument`] if there are no seeds.
     pub fn sample(&self, seeds: &crate::Seeds) -> Result<Z> {
         Z::from_seeds(seeds, self.z_dim(), self.synthesis.device())
     }

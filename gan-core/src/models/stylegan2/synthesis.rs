@@ -384,14 +384,14 @@ fn layout(blocks: &[Block]) -> Arc<[StyleEntry]> {
 /// Hands each convolution its noise.
 struct NoiseSource<'a> {
     mode: Noise<'a>,
-    random: Philox,
+    /// Random numbers drawn so far for each image.
+    used: u128,
     given: std::slice::Iter<'a, Tensor>,
     batch: usize,
 }
 
 impl<'a> NoiseSource<'a> {
     fn new(network: &Synthesis, mode: Noise<'a>, batch: usize) -> Result<Self> {
-        let seed = if let Noise::Random { seed } = mode { seed } else { 0 };
         let mut given = [].iter();
         if let Noise::Maps(maps) = mode {
             let convs = network.blocks.iter().flat_map(Block::convs);
@@ -402,7 +402,7 @@ impl<'a> NoiseSource<'a> {
             }
             given = maps.iter();
         }
-        Ok(NoiseSource { mode, random: Philox::new(seed), given, batch })
+        Ok(NoiseSource { mode, used: 0, given, batch })
     }
 
     fn next(&mut self, layer: &SynthesisLayer, [h, w]: [usize; 2]) -> Result<Option<Tensor>> {
@@ -413,9 +413,14 @@ impl<'a> NoiseSource<'a> {
             Noise::None => Ok(None),
             Noise::Const => layer.noise_map(),
             Noise::Maps(_) => Ok(self.given.next().cloned()),
-            Noise::Random { .. } => {
+            Noise::Random { seed } => {
+                // Each image has a stream of its own, so that it does not depend on the rest of the batch.
                 let mut values = vec![0.0; self.batch * h * w];
-                self.random.fill_normal(&mut values);
+                for (image, values) in values.chunks_exact_mut(h * w).enumerate() {
+                    let start = ((image as u128) << 64) + self.used;
+                    Philox::at(seed, start).fill_normal(values);
+                }
+                self.used += (h * w) as u128;
                 Tensor::from_vec(values, &[self.batch, 1, h, w], layer.device()).map(Some)
             }
         }
