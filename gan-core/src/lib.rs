@@ -27,7 +27,8 @@ pub use generator::{Factorizable, Generator, Projection, StyleBased};
 pub use grad::{Order, grad};
 pub use image::Image;
 pub use latent::{
-    Direction, Labels, Noise, StyleEntry, StyleKind, Styles, Truncation, W, WPlus, Z,
+    Direction, Labels, Noise, StyleEntry, StyleKind, Styles, Truncation, W, WPlus, Z, ZPlus,
+    ZTruncation,
 };
 pub use layers::{Layers, parse_indices};
 pub use models::stylegan2::StyleGan2;
