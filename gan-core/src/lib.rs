@@ -1,4 +1,4 @@
-//! Tensors, gradients and pretrained generators of the StyleGAN2 family, on a plain CPU.
+//! Tensors, gradients and pretrained generators (StyleGAN2, BigGAN), on a plain CPU.
 //!
 //! ```
 //! use gan_core::{Device, Tensor};
@@ -31,6 +31,7 @@ pub use latent::{
     ZTruncation,
 };
 pub use layers::{Layers, parse_indices};
+pub use models::biggan::BigGan;
 pub use models::stylegan2::StyleGan2;
 pub use progress::Progress;
 pub use random::{Philox, Seeds};
