@@ -5,6 +5,7 @@
 //! reads, compares and reports. A result that a function does not compute is a failure.
 
 mod array;
+mod biggan;
 mod case;
 mod eigen;
 mod error;
@@ -39,6 +40,7 @@ pub type Check = fn(&Case, &Device) -> Result<Outputs>;
 pub fn check_of(kind: &str) -> Option<Check> {
     let (area, what) = kind.split_once('/')?;
     match area {
+        "biggan" => biggan::find(what),
         "portraits" => portraits::find(what),
         "random" => random::find(what),
         "sefa" => sefa::find(what),

@@ -1,4 +1,4 @@
-//! Tensors, gradients and pretrained generators of the StyleGAN2 family, on a plain CPU.
+//! Tensors, gradients and pretrained generators (StyleGAN2, BigGAN), on a plain CPU.
 //!
 //! ```
 //! use gan_core::{Device, Image, Noise, Seeds, StyleBased, StyleGan2, Truncation};
@@ -38,9 +38,11 @@ pub use generator::{Factorizable, Generator, Projection, StyleBased};
 pub use grad::{Order, grad};
 pub use image::Image;
 pub use latent::{
-    Direction, Labels, Noise, StyleEntry, StyleKind, Styles, Truncation, W, WPlus, Z,
+    Direction, Labels, Noise, StyleEntry, StyleKind, Styles, Truncation, W, WPlus, Z, ZPlus,
+    ZTruncation,
 };
 pub use layers::{Layers, parse_indices};
+pub use models::biggan::BigGan;
 pub use models::stylegan2::StyleGan2;
 pub use progress::Progress;
 pub use random::{Philox, Seeds};

@@ -97,20 +97,16 @@ pub(crate) fn is_mapping(name: &str) -> bool {
 }
 
 fn unknown(dict: &StateDict, reason: String) -> Error {
-    let mut found: Vec<_> = dict.names().take(5).collect();
-    if dict.len() > found.len() {
-        found.push("...");
-    }
-    let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
-    Error::Layout { reason, known: KNOWN, found }
+    Error::Layout { reason, known: KNOWN, found: dict.first_names() }
 }
 
 fn why_unknown(dict: &StateDict) -> String {
     // Common files that are something else, the most telling names first.
-    const OTHERS: [(&[&str], &str); 7] = [
+    const OTHERS: [(&[&str], &str); 8] = [
         (&["G.synthesis.b4.", "g.conv1.conv."], "only the raw generator is there, no average"),
         (&["synthesis.input.", "synthesis.L0_"], "this is a StyleGAN3 generator"),
         (&["synthesis.layer0."], "this is a StyleGAN1 generator"),
+        (&["generator.gen_z."], "this is a BigGAN generator, see BigGan::open"),
         (&["course_mapping."], "this is an editing network"),
         (&["encoder.input_layer.", "decoder.conv1.conv."], "this is an encoder with its decoder"),
         (&["b4.out.", "final_linear.", "fromrgb.", "input0."], "this is a discriminator"),

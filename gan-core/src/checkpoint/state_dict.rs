@@ -236,6 +236,15 @@ impl StateDict {
         self.tensors.keys().map(String::as_str)
     }
 
+    /// The first few names, for messages.
+    pub(crate) fn first_names(&self) -> String {
+        let mut found: Vec<_> = self.names().take(5).collect();
+        if self.len() > found.len() {
+            found.push("...");
+        }
+        if found.is_empty() { "none".to_owned() } else { found.join(", ") }
+    }
+
     /// All tensors, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &HostTensor)> {
         self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))

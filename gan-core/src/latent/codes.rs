@@ -123,10 +123,6 @@ impl WPlus {
         self.0.shape()[1]
     }
 
-    fn w_dim(&self) -> usize {
-        self.0.shape()[2]
-    }
-
     /// Code `index` alone.
     ///
     /// # Errors
@@ -184,17 +180,21 @@ impl WPlus {
     /// [`Error::Latent`] for directions of another length, [`Error::Argument`] for layers that do not exist or
     /// strengths that are not finite.
     pub fn edited(&self, edits: &[(&Direction<W>, f64)]) -> Result<Self> {
-        let (num_ws, w_dim) = (self.num_ws(), self.w_dim());
-        let mut delta = vec![0.0; num_ws * w_dim];
-        for (direction, strength) in edits {
-            direction.check_len(w_dim)?;
-            let step = direction.scaled(*strength, "strength")?;
-            for layer in direction.layers().indices(num_ws)? {
-                let row = &mut delta[layer * w_dim..][..w_dim];
-                row.iter_mut().zip(&step).for_each(|(d, s)| *d += s);
-            }
-        }
-        let delta = Tensor::from_vec(delta, &[1, num_ws, w_dim], self.0.device())?;
-        self.0.add(&delta).map(WPlus)
+        shift_layers(&self.0, edits).map(WPlus)
     }
+}
+
+/// Moves codes `[n, layers, dim]` along several directions, each in its layers and by its strength.
+pub(super) fn shift_layers<S>(codes: &Tensor, edits: &[(&Direction<S>, f64)]) -> Result<Tensor> {
+    let [layers, dim] = [1, 2].map(|d| codes.shape()[d]);
+    let mut delta = vec![0.0; layers * dim];
+    for (direction, strength) in edits {
+        direction.check_len(dim)?;
+        let step = direction.scaled(*strength, "strength")?;
+        for layer in direction.layers().indices(layers)? {
+            let row = &mut delta[layer * dim..][..dim];
+            row.iter_mut().zip(&step).for_each(|(d, s)| *d += s);
+        }
+    }
+    codes.add(&Tensor::from_vec(delta, &[1, layers, dim], codes.device())?)
 }

@@ -4,8 +4,10 @@ mod codes;
 mod direction;
 mod inputs;
 mod styles;
+mod z_plus;
 
 pub use codes::{W, WPlus, Z};
 pub use direction::Direction;
 pub use inputs::{Labels, Noise, Truncation};
 pub use styles::{StyleEntry, StyleKind, Styles};
+pub use z_plus::{ZPlus, ZTruncation};

@@ -1,3 +1,4 @@
 //! The networks, a folder each.
 
+pub mod biggan;
 pub mod stylegan2;

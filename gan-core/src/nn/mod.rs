@@ -1,5 +1,6 @@
 //! The layers that the networks share.
 
+mod batch_norm;
 mod bias_act;
 mod conv;
 mod fir;
@@ -7,7 +8,12 @@ mod linear;
 mod modulated;
 mod norm;
 mod params;
+mod resize;
+mod self_attention;
+mod softmax;
+mod spectral_norm;
 
+pub use batch_norm::{BatchNorm, BatchStatistics, ConditionalBatchNorm};
 pub use bias_act::bias_act;
 pub use conv::{Conv2dLayer, Resample, conv2d_resample};
 pub use fir::{
@@ -18,3 +24,7 @@ pub use linear::Linear;
 pub use modulated::{ModulatedConv, demodulation, modulated_conv2d, styled_conv};
 pub use norm::normalize_2nd_moment;
 pub use params::Params;
+pub use resize::{max_pool2d, upsample_nearest};
+pub use self_attention::SelfAttention;
+pub use softmax::softmax;
+pub use spectral_norm::{SpectralConv2d, SpectralLinear, SpectralNorm};

@@ -9,6 +9,7 @@ pub mod philox;
 
 mod box_muller;
 mod seeds;
+mod truncated;
 
 pub use philox::Philox;
 pub use seeds::Seeds;

@@ -4,6 +4,7 @@ use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
 
 use super::numpy::RandomState;
+use super::truncated::truncated_normal_f32;
 use crate::error::{Error, Result};
 
 /// So that "0-4294967295" on a command line is a message, not an hour of work.
@@ -76,6 +77,15 @@ impl Seeds {
     /// as in NVIDIA's scripts. So a seed's row does not depend on the other seeds.
     pub fn randn(&self, dim: usize) -> Vec<f32> {
         self.iter().flat_map(|seed| RandomState::new(seed).randn_f32(dim)).collect()
+    }
+
+    /// Latents `[len, dim]` of the normal distribution cut off at -2 and 2; row i is
+    /// `scipy.stats.truncnorm.rvs(-2, 2, size=dim, random_state=seed i)` as f32, up to its last bits, as in
+    /// `truncated_noise_sample` of pytorch-pretrained-biggan.
+    pub fn truncated_randn(&self, dim: usize) -> Vec<f32> {
+        self.iter()
+            .flat_map(|seed| truncated_normal_f32(&mut RandomState::new(seed), dim))
+            .collect()
     }
 }
 

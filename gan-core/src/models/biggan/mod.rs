@@ -1,0 +1,352 @@
+//! BigGAN-deep (Brock, Donahue and Simonyan 2019), in the layout of Hugging Face's pytorch-pretrained-biggan.
+
+mod block;
+mod config;
+
+use std::fmt;
+use std::path::Path;
+
+use ndarray::Array2;
+
+pub use block::{Block, BlockShape};
+pub use config::Options;
+
+use crate::backend::Device;
+use crate::checkpoint::{self, StateDict};
+use crate::error::{Error, Result};
+use crate::generator::{Generator, Projection};
+use crate::latent::{Labels, StyleKind, Z, ZPlus, ZTruncation};
+use crate::nn::{BatchNorm, Params, SelfAttention, SpectralConv2d, SpectralLinear};
+use crate::random::Seeds;
+use crate::tensor::Tensor;
+
+use block::relu;
+
+/// Pixels a side at which the first linear layer starts.
+const START: usize = 4;
+/// A side of 16384 pixels.
+const MOST_DOUBLINGS: usize = 12;
+
+/// A BigGAN-deep generator of images of a class.
+///
+/// The class is embedded and joined to z; the two together drive the first linear layer and, in each block, the batch
+/// normalisation. Each of those may have a z of its own ([`ZPlus`]): layer 0 is the linear layer, layer k the k-th block.
+///
+/// ```no_run
+/// use gan_core::{BigGan, Device, Generator, Labels, Seeds, ZTruncation};
+/// let device = Device::cpu();
+/// let g = BigGan::open("biggan-deep-256.safetensors", &device)?;
+/// let truncation = ZTruncation::new(0.4)?;
+/// let z = g.sample(&Seeds::from(0..2), truncation)?;
+/// let classes = Labels::one_hot(&[207, 812], g.label_dim(), &device)?;
+/// let images = g.synthesize(&g.broadcast(&z)?, &classes, truncation)?;
+/// assert_eq!(images.shape(), [2, 3, 256, 256]);
+/// # Ok::<(), gan_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct BigGan {
+    embedding: Tensor,
+    gen_z: SpectralLinear,
+    layers: Vec<Layer>,
+    norm: BatchNorm,
+    to_rgb: SpectralConv2d,
+}
+
+/// One entry of the original's list of layers.
+#[derive(Clone, Debug)]
+enum Layer {
+    Block(Box<Block>),
+    Attention(SelfAttention),
+}
+
+impl BigGan {
+    /// Opens a generator of one of the published configurations; layers, widths and the place of the attention follow from
+    /// names and shapes.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Format`] if the file cannot be read, [`Error::Layout`] if it is no BigGAN generator,
+    /// [`Error::Weights`] if a tensor is missing, superfluous, misshapen or not finite.
+    pub fn open(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
+        Self::from_state_dict(StateDict::open(path)?, &Options::default(), device)
+    }
+
+    /// Builds a generator from tensors: `embeddings.weight [z_dim, classes]`, `generator.gen_z.*`,
+    /// `generator.layers.<i>.*`, each a [`Block`] or a [`SelfAttention`], `generator.bn.*` and `generator.conv_to_rgb.*`.
+    ///
+    /// # Errors
+    /// As [`BigGan::open`]; [`Error::Argument`] for options that do not fit the tensors.
+    pub fn from_state_dict(dict: StateDict, options: &Options, device: &Device) -> Result<Self> {
+        check_family(&dict)?;
+        let mut params = Params::upload(dict, device)?;
+        let network = Self::new(&mut params, options)?;
+        params.finish()?;
+        Ok(network)
+    }
+
+    fn new(params: &mut Params, options: &Options) -> Result<Self> {
+        let embedding = params.take("embeddings.weight", &[None, None])?;
+        // The embedding is as long as z, and both go in.
+        let inputs = 2 * embedding.shape()[0];
+        let gen_z = SpectralLinear::new(params, "generator.gen_z", None, Some(inputs), true)?;
+        let outputs = gen_z.outputs();
+        if outputs % (START * START) != 0 {
+            return Err(Error::Weights {
+                name: "generator.gen_z.weight_orig".into(),
+                expected: format!("outputs for {START} x {START} pixels"),
+                found: format!("{outputs} outputs"),
+            });
+        }
+        let mut channels = outputs / (START * START);
+        let (mut layers, mut blocks, mut doublings) = (Vec::new(), 0, 0);
+        let mut statistics = None;
+        let path = |i: usize| format!("generator.layers.{i}");
+        let is_in = |params: &Params, i| params.has_layer(&path(i)) || layers_beyond(params, i);
+        while is_in(params, layers.len()) {
+            let name = path(layers.len());
+            if SelfAttention::is_in(params, &name) {
+                layers.push(Layer::Attention(SelfAttention::new(params, &name, Some(channels))?));
+                continue;
+            }
+            let upsample = match &options.upsample {
+                None => blocks % 2 == 1,
+                // A list that is too short is refused below, where the number of blocks is known.
+                Some(list) => list.get(blocks).copied().unwrap_or(false),
+            };
+            let shape = BlockShape {
+                inputs: Some(channels),
+                condition: Some(inputs),
+                statistics,
+                upsample,
+            };
+            let block = Block::new(params, &name, &shape, options.eps)?;
+            (channels, statistics) = (block.outputs(), Some(block.statistics()));
+            (blocks, doublings) = (blocks + 1, doublings + usize::from(upsample));
+            layers.push(Layer::Block(Box::new(block)));
+        }
+        if let Some(list) = options.upsample.as_ref().filter(|list| list.len() != blocks) {
+            let expected = format!("one entry for each of {blocks} blocks");
+            return Err(Error::argument("options.upsample", expected, list.len()));
+        }
+        if doublings > MOST_DOUBLINGS {
+            return Err(Error::Weights {
+                name: path(layers.len() - 1),
+                expected: format!("a network of at most {} pixels", START << MOST_DOUBLINGS),
+                found: format!("{doublings} blocks that double the resolution"),
+            });
+        }
+        let norm = BatchNorm::new(params, "generator.bn", statistics, Some(channels), options.eps)?;
+        let to_rgb = "generator.conv_to_rgb";
+        let to_rgb = SpectralConv2d::new(params, to_rgb, [None, Some(channels)], 3, true)?;
+        if to_rgb.outputs() < 3 {
+            return Err(Error::Weights {
+                name: "generator.conv_to_rgb.weight_orig".into(),
+                expected: "at least 3 outputs, for the colours".into(),
+                found: format!("{} outputs", to_rgb.outputs()),
+            });
+        }
+        Ok(BigGan { embedding, gen_z, layers, norm, to_rgb })
+    }
+
+    /// The first linear layer, from z and embedding `[n, 2 z_dim]` to `[n, 4 * 4 * channels]`.
+    pub fn gen_z(&self) -> &SpectralLinear {
+        &self.gen_z
+    }
+
+    /// The residual blocks, in order.
+    pub fn blocks(&self) -> impl Iterator<Item = &Block> {
+        self.layers.iter().filter_map(|layer| match layer {
+            Layer::Block(block) => Some(&**block),
+            Layer::Attention(_) => None,
+        })
+    }
+
+    /// Number of layers that read z: the first linear layer and each block.
+    pub fn latent_layers(&self) -> usize {
+        1 + self.blocks().count()
+    }
+
+    /// Codes `[seeds, z_dim]` of the truncated prior, the same as the original makes of these seeds; see [`Z::truncated`].
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there are no seeds, [`Error::TooLarge`] if there are too many.
+    pub fn sample(&self, seeds: &Seeds, truncation: ZTruncation) -> Result<Z> {
+        Z::truncated(seeds, self.z_dim(), truncation, self.device())
+    }
+
+    /// The same code for all layers.
+    ///
+    /// # Errors
+    /// [`Error::Latent`] for codes of another length.
+    pub fn broadcast(&self, z: &Z) -> Result<ZPlus> {
+        let found = z.tensor().shape();
+        if found[1] != self.z_dim() {
+            let expected = format!("[n, {}]", self.z_dim());
+            return Err(Error::Latent { what: "z", expected, found: format!("{found:?}") });
+        }
+        ZPlus::broadcast(z, self.latent_layers())
+    }
+
+    /// Labels `[n, classes]`, one-hot or a mixture, embedded, `[n, z_dim]`.
+    ///
+    /// # Errors
+    /// [`Error::Latent`] for labels of another length.
+    pub fn embed(&self, labels: &Labels) -> Result<Tensor> {
+        let found = labels.tensor().shape();
+        if found[1] != self.label_dim() {
+            let expected = format!("[n, {}]", self.label_dim());
+            return Err(Error::Latent { what: "labels", expected, found: format!("{found:?}") });
+        }
+        labels.tensor().matmul_t(&self.embedding)
+    }
+
+    /// Images `[n, 3, h, w]` of codes `[n, layers, z_dim]` and labels `[n, classes]`.
+    ///
+    /// The truncation chooses the statistics of batch normalisation; it should be the one that the codes were sampled
+    /// with, but does not change them.
+    ///
+    /// # Errors
+    /// [`Error::Latent`] for codes or labels of another geometry.
+    pub fn synthesize(
+        &self,
+        z: &ZPlus,
+        labels: &Labels,
+        truncation: ZTruncation,
+    ) -> Result<Tensor> {
+        self.synthesize_with(z, labels, truncation, &mut |_, _| Ok(()))
+    }
+
+    /// As [`BigGan::synthesize`], and shows `visit` what each layer makes, by the original's name: `embeddings`, `gen_z`
+    /// before it becomes a map, `layers.0`, ..., `bn`, and `conv_to_rgb` with the channels that are not colours.
+    ///
+    /// # Errors
+    /// As [`BigGan::synthesize`], and those of `visit`.
+    pub fn synthesize_with(
+        &self,
+        z: &ZPlus,
+        labels: &Labels,
+        truncation: ZTruncation,
+        visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
+    ) -> Result<Tensor> {
+        let [n, layers, z_dim] = [0, 1, 2].map(|d| z.tensor().shape()[d]);
+        if (layers, z_dim) != (self.latent_layers(), self.z_dim()) {
+            return Err(Error::Latent {
+                what: "z+",
+                expected: format!("[n, {}, {}]", self.latent_layers(), self.z_dim()),
+                found: format!("{:?}", z.tensor().shape()),
+            });
+        }
+        let embedded = self.embed(labels)?;
+        if embedded.shape()[0] != n {
+            let (expected, found) = (format!("{n} rows"), format!("{} rows", embedded.shape()[0]));
+            return Err(Error::Latent { what: "labels", expected, found });
+        }
+        visit("embeddings", &embedded)?;
+        let truncation = truncation.get();
+        let mut next = 0;
+        let mut condition = || {
+            next += 1;
+            Tensor::concat(&[z.layer(next - 1)?.tensor(), &embedded], 1)
+        };
+
+        let flat = self.gen_z.forward(&condition()?)?;
+        visit("gen_z", &flat)?;
+        let channels = self.gen_z.outputs() / (START * START);
+        let mut x = flat.reshape(&[n, START, START, channels])?.permute(&[0, 3, 1, 2])?;
+        for (i, layer) in self.layers.iter().enumerate() {
+            x = match layer {
+                Layer::Block(block) => block.forward(&x, &condition()?, truncation)?,
+                Layer::Attention(attention) => attention.forward(&x)?,
+            };
+            visit(&format!("layers.{i}"), &x)?;
+        }
+        x = self.norm.forward(&x, truncation)?;
+        visit("bn", &x)?;
+        x = self.to_rgb.forward(&relu(&x)?)?;
+        visit("conv_to_rgb", &x)?;
+        x.slice(1, 0, 3)?.tanh()
+    }
+
+    /// The matrices by which z enters the network, `[outputs, z_dim]` each, for factorization: that of `gen_z` for latent
+    /// layer 0; for layer k those of the k-th block's batch normalisation, as `block1.bn_0.scale`, `block1.bn_0.offset`.
+    ///
+    /// They are the columns of the weights that see z and not the class. Spectral normalisation is a factor a matrix,
+    /// here divided out.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn projections(&self) -> Result<Vec<Projection>> {
+        let z_part = |name: String, layer: usize, linear: &SpectralLinear| {
+            let weight = linear.norm().weight().slice(1, 0, self.z_dim())?;
+            let [rows, columns] = weight.dims2("projection")?;
+            let matrix = Array2::from_shape_vec((rows, columns), weight.to_vec()?)
+                .map_err(|e| Error::shape("projection", e.to_string(), (rows, columns)))?;
+            Ok(Projection { name, kind: StyleKind::Conv, layer, matrix })
+        };
+        let first = [("gen_z".to_owned(), 0, &self.gen_z)].into_iter();
+        let others = self.blocks().enumerate().flat_map(|(k, block)| {
+            let maps = block.conditioning();
+            maps.map(move |(name, linear)| (format!("block{}.{name}", k + 1), k + 1, linear))
+        });
+        first.chain(others).map(|(name, layer, linear)| z_part(name, layer, linear)).collect()
+    }
+}
+
+/// Whether a layer of a higher number is there: one that lacks all of its tensors is an error, not the end.
+fn layers_beyond(params: &Params, index: usize) -> bool {
+    let number = |name: &str| {
+        let (number, _) = name.strip_prefix("generator.layers.")?.split_once('.')?;
+        number.parse::<usize>().ok()
+    };
+    params.names().filter_map(number).any(|i| i > index)
+}
+
+fn check_family(dict: &StateDict) -> Result<()> {
+    let marks =
+        ["embeddings.weight", "generator.gen_z.", "generator.layers.", "generator.conv_to_rgb."];
+    if dict.names().any(|name| marks.iter().any(|mark| name.starts_with(mark))) {
+        return Ok(());
+    }
+    let reason = match checkpoint::recognise(dict) {
+        Ok(layout) => format!("this is a StyleGAN2 generator from {layout}, see StyleGan2::open"),
+        Err(Error::Layout { reason, .. }) => reason,
+        Err(other) => return Err(other),
+    };
+    let known = "BigGAN-deep generators in the layout of Hugging Face";
+    Err(Error::Layout { reason, known, found: dict.first_names() })
+}
+
+impl fmt::Debug for BigGan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [colours, h, w] = self.image_shape();
+        write!(f, "BigGan({colours}x{h}x{w}, z {}, ", self.z_dim())?;
+        write!(f, "labels {}, {} blocks)", self.label_dim(), self.blocks().count())
+    }
+}
+
+impl Generator for BigGan {
+    fn z_dim(&self) -> usize {
+        self.embedding.shape()[0]
+    }
+
+    fn label_dim(&self) -> usize {
+        self.embedding.shape()[1]
+    }
+
+    fn image_shape(&self) -> [usize; 3] {
+        let doublings = self.blocks().filter(|block| block.upsamples()).count();
+        [3, START << doublings, START << doublings]
+    }
+
+    fn device(&self) -> &Device {
+        self.embedding.device()
+    }
+
+    fn generate(&self, z: &Z, labels: Option<&Labels>) -> Result<Tensor> {
+        let z = self.broadcast(z)?;
+        let Some(labels) = labels else {
+            let expected = format!("[n, {}], one for each code", self.label_dim());
+            return Err(Error::argument("labels", expected, "none"));
+        };
+        self.synthesize(&z, labels, ZTruncation::default())
+    }
+}

@@ -1,0 +1,58 @@
+//! Resampling without filters.
+
+use crate::error::{Error, Result};
+use crate::tensor::Tensor;
+
+/// Repeats each pixel of `x [n, c, h, w]` in a square, to `[n, c, factor h, factor w]`.
+///
+/// # Errors
+/// [`Error::Shape`] for another rank or a factor of zero.
+pub fn upsample_nearest(x: &Tensor, factor: usize) -> Result<Tensor> {
+    let [n, c, h, w] = x.dims4("upsample_nearest")?;
+    let pixels = x.reshape(&[n, c, h, 1, w, 1])?.expand(&[n, c, h, factor, w, factor])?;
+    pixels.reshape(&[n, c, h * factor, w * factor])
+}
+
+/// Maximum over squares of `size` pixels that do not overlap, `[n, c, h, w]` to `[n, c, h / size, w / size]`; rows and
+/// columns that fill no square are dropped.
+///
+/// # Errors
+/// [`Error::Shape`] if the image is smaller than a square, or a square has no size.
+pub fn max_pool2d(x: &Tensor, size: usize) -> Result<Tensor> {
+    let [n, c, h, w] = x.dims4("max_pool2d")?;
+    if size == 0 || h < size || w < size {
+        return Err(Error::shape(
+            "max_pool2d",
+            format!("at least {size} pixels a side"),
+            x.shape(),
+        ));
+    }
+    let (rows, columns) = (h / size, w / size);
+    let x = x.slice(2, 0, rows * size)?.slice(3, 0, columns * size)?;
+    let squares = x.reshape(&[n, c, rows, size, columns, size])?;
+    squares.max(&[3, 5])?.reshape(&[n, c, rows, columns])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Device;
+
+    #[test]
+    fn pixels_are_repeated_and_squares_give_their_maximum() {
+        for device in [Device::cpu(), Device::reference()] {
+            let values: Vec<f64> = (0..6).map(f64::from).collect();
+            let x = Tensor::new(&values, &[1, 1, 2, 3], &device).unwrap();
+            let up = upsample_nearest(&x, 2).unwrap();
+            let expected =
+                [[0., 0., 1., 1., 2., 2.]; 2].into_iter().chain([[3., 3., 4., 4., 5., 5.]; 2]);
+            assert_eq!(up.shape(), [1, 1, 4, 6]);
+            assert_eq!(up.to_vec::<f64>().unwrap(), expected.flatten().collect::<Vec<f64>>());
+            assert_eq!(max_pool2d(&x, 2).unwrap().to_vec::<f64>().unwrap(), [4.0]);
+            let back = max_pool2d(&up, 2).unwrap();
+            assert_eq!(back.to_vec::<f64>().unwrap(), values);
+            assert!(max_pool2d(&x, 0).is_err() && max_pool2d(&x, 3).is_err());
+            assert!(upsample_nearest(&x, 0).is_err());
+        }
+    }
+}
