@@ -10,11 +10,13 @@ mod eigen;
 mod error;
 mod gradients;
 mod outputs;
+mod pggan;
 mod portraits;
 mod random;
 mod report;
 mod sefa;
 mod settings;
+mod stylegan1;
 mod stylegan2_networks;
 mod stylegan2_operators;
 mod stylegan2_rosinality;
@@ -39,9 +41,11 @@ pub type Check = fn(&Case, &Device) -> Result<Outputs>;
 pub fn check_of(kind: &str) -> Option<Check> {
     let (area, what) = kind.split_once('/')?;
     match area {
+        "pggan" => pggan::find(what),
         "portraits" => portraits::find(what),
         "random" => random::find(what),
         "sefa" => sefa::find(what),
+        "stylegan1" => stylegan1::find(what),
         "stylegan2" => stylegan2_operators::find(what)
             .or_else(|| stylegan2_networks::find(what))
             .or_else(|| stylegan2_rosinality::find(what)),

@@ -1,4 +1,4 @@
-//! Tensors, gradients and pretrained generators of the StyleGAN2 family, on a plain CPU.
+//! Tensors, gradients and pretrained generators of the PGGAN, StyleGAN and StyleGAN2 families, on a plain CPU.
 //!
 //! ```
 //! use gan_core::{Device, Tensor};
@@ -30,6 +30,8 @@ pub use latent::{
     Direction, Labels, Noise, StyleEntry, StyleKind, Styles, Truncation, W, WPlus, Z,
 };
 pub use layers::{Layers, parse_indices};
+pub use models::pggan::PgGan;
+pub use models::stylegan::StyleGan;
 pub use models::stylegan2::StyleGan2;
 pub use progress::Progress;
 pub use random::{Philox, Seeds};

@@ -1,3 +1,8 @@
-//! The networks, a folder each.
+//! The networks, a folder each, and what some of them share.
 
+mod lod;
+mod mapping;
+mod noise;
+pub mod pggan;
+pub mod stylegan;
 pub mod stylegan2;
