@@ -1,8 +1,8 @@
-//! Checkpoints: named tensors in files, and the published layouts of a StyleGAN2 generator.
+//! Checkpoints: named tensors in files, and the published layouts of generators.
 //!
 //! A file is opened as a [`StateDict`]. Its [`Layout`] is told from the tensor names, and one table
 //! per layout (a file each) maps it to the names and conventions of NVIDIA's PyTorch code, which are
-//! the only ones that the networks of this crate know:
+//! the only ones that the networks of this crate know. Those of a StyleGAN2 generator:
 //!
 //! | tensor | shape | convention |
 //! | --- | --- | --- |
@@ -15,6 +15,9 @@
 //! | `synthesis.b{r}.*.affine.{weight,bias}` | `[i, w_dim]`, `[i]` | bias around 1 |
 //! | `synthesis.b{r}.skip.weight` | `[o, i, 1, 1]` | resnet architecture only |
 //! | `synthesis.b{r}.resample_filter`, also of `conv0`, `conv1`, `skip` | `[4, 4]` | sums to 1, applied as a true convolution |
+//!
+//! PGGAN and StyleGAN are told apart and mapped likewise, to names of the same pattern (`b8.conv0`, `b8.torgb`); their
+//! tables are in `pggan.rs` and `stylegan.rs`.
 
 mod genforce;
 mod layout;
