@@ -1,6 +1,6 @@
 //! Comparing eigenvectors, which have no sign, and none at all where eigenvalues are equal.
 
-use gan_core::{Direction, W};
+use gan_core::Direction;
 use gan_edit::sefa::Factorization;
 use ndarray::ArrayD;
 
@@ -36,8 +36,8 @@ impl Basis {
     }
 
     /// What the library found.
-    pub(super) fn of(found: &Factorization) -> Basis {
-        let vector = |d: &Direction<W>| d.vector().iter().copied().map(f64::from).collect();
+    pub(super) fn of<S>(found: &Factorization<S>) -> Basis {
+        let vector = |d: &Direction<S>| d.vector().iter().copied().map(f64::from).collect();
         Basis {
             values: found.eigenvalues.clone(),
             vectors: found.directions.iter().map(vector).collect(),

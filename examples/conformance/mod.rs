@@ -11,11 +11,13 @@ mod eigen;
 mod error;
 mod gradients;
 mod outputs;
+mod pggan;
 mod portraits;
 mod random;
 mod report;
 mod sefa;
 mod settings;
+mod stylegan1;
 mod stylegan2_networks;
 mod stylegan2_operators;
 mod stylegan2_rosinality;
@@ -41,9 +43,11 @@ pub fn check_of(kind: &str) -> Option<Check> {
     let (area, what) = kind.split_once('/')?;
     match area {
         "biggan" => biggan::find(what),
+        "pggan" => pggan::find(what),
         "portraits" => portraits::find(what),
         "random" => random::find(what),
         "sefa" => sefa::find(what),
+        "stylegan1" => stylegan1::find(what),
         "stylegan2" => stylegan2_operators::find(what)
             .or_else(|| stylegan2_networks::find(what))
             .or_else(|| stylegan2_rosinality::find(what)),

@@ -2,8 +2,8 @@
 
 use gan_core::models::stylegan2::Options;
 use gan_core::{
-    Device, Direction, Labels, Layers, Noise, StyleBased, StyleGan2, StyleKind, Tensor, Truncation,
-    W, WPlus, Z, parse_indices,
+    Device, Direction, Factorizable, Generator, Labels, Layers, Noise, PgGan, StyleBased,
+    StyleGan2, StyleKind, Tensor, Truncation, W, WPlus, Z, parse_indices,
 };
 use gan_edit::sefa::{self, Convention};
 
@@ -14,7 +14,9 @@ use super::eigen::{self, Basis};
 use super::error::{Error, Result};
 use super::gradients::first;
 use super::outputs::Outputs;
+use super::pggan;
 use super::settings::Settings;
+use super::stylegan1;
 
 pub(super) fn find(what: &str) -> Option<Check> {
     match what {
@@ -39,26 +41,42 @@ fn parse(case: &Case, _: &Device) -> Result<Outputs> {
 
 /// Eigenvalues and directions of several selections of layers, and an edit along a given direction.
 fn factorize(case: &Case, device: &Device) -> Result<Outputs> {
-    let settings = &case.settings;
-    let gan_type = settings.get("gan_type").and_then(|v| v.as_str()).unwrap_or("another network");
-    if gan_type != "stylegan2" {
-        return Err(Error::Unsupported(format!("factorization of {gan_type}")));
-    }
-    let network = network(case, device)?;
+    let gan_type = case.settings.get("gan_type").and_then(|v| v.as_str());
     let mut out = Outputs::default();
-    for (i, selection) in settings.sections("selections")?.iter().enumerate() {
+    match gan_type.unwrap_or("another network") {
+        "stylegan2" => {
+            let network = network(case, device)?;
+            put_selections(case, &network, &mut out)?;
+            put_style_edits(case, &network, &mut out)?;
+        }
+        "stylegan" => {
+            let network = stylegan1::network(case, device)?;
+            put_selections(case, &network, &mut out)?;
+            put_style_edits(case, &network, &mut out)?;
+        }
+        "pggan" => {
+            let network = pggan::network(case, device)?;
+            put_selections(case, &network, &mut out)?;
+            put_code_edits(case, &network, &mut out)?;
+        }
+        other => return Err(Error::Unsupported(format!("factorization of {other}"))),
+    }
+    Ok(out)
+}
+
+fn put_selections<G: Factorizable>(case: &Case, network: &G, out: &mut Outputs) -> Result<()> {
+    for (i, selection) in case.settings.sections("selections")?.iter().enumerate() {
         let layers: Layers = selection.text("selection")?.parse()?;
-        let found = sefa::factorize(&network, &layers, Convention::Sefa)?;
+        let found = sefa::factorize(network, &layers, Convention::Sefa)?;
         let name = |what: &str| format!("sel{i}.{what}");
         let layers = found.layers.iter().map(|&l| l as i64);
         out.array(name("layers"), HostArray::integers(layers));
         let ours = Basis::of(&found);
-        put_basis(case, &ours, &name("eigenvalues"), &name("boundaries"), &mut out)?;
+        put_basis(case, &ours, &name("eigenvalues"), &name("boundaries"), out)?;
         let names = ["eigenvalues", "boundaries"].map(|n| name(&format!("{n}_reference_order")));
-        put_basis(case, &ours, &names[0], &names[1], &mut out)?;
+        put_basis(case, &ours, &names[0], &names[1], out)?;
     }
-    put_edits(case, &network, &mut out)?;
-    Ok(out)
+    Ok(())
 }
 
 /// Compares after sorting, and puts our eigenvalues into the order of the file's.
@@ -80,23 +98,46 @@ fn put_basis(
 }
 
 /// Truncated codes, moved along `in.direction` in some layers by each of `in.distances`, and their images.
-fn put_edits(case: &Case, network: &StyleGan2, out: &mut Outputs) -> Result<()> {
-    let settings = &case.settings;
-    let device = network.synthesis().device();
-    let w = network.map(&Z::new(case.input("z", device)?)?, None)?;
-    let codes = network.truncate(&w, &truncation(settings)?)?;
+fn put_style_edits<G: StyleBased>(case: &Case, network: &G, out: &mut Outputs) -> Result<()> {
+    let w = network.map(&Z::new(case.input("z", network.device())?)?, None)?;
+    let codes = network.truncate(&w, &truncation(&case.settings)?)?;
     out.tensor("codes", codes.tensor())?;
+    let direction = direction::<W>(case)?;
+    put_edits(case, out, |distance| {
+        let edited = codes.shifted(&direction, distance)?;
+        Ok([edited.tensor().clone(), network.synthesize(&edited, Noise::Const)?])
+    })
+}
 
+/// The same with normalised codes of the prior.
+fn put_code_edits(case: &Case, network: &PgGan, out: &mut Outputs) -> Result<()> {
+    let codes = network.normalized(&Z::new(case.input("z", network.device())?)?)?;
+    out.tensor("codes", codes.tensor())?;
+    let direction = direction::<Z>(case)?;
+    put_edits(case, out, |distance| {
+        let edited = codes.shifted(&direction, distance)?;
+        Ok([edited.tensor().clone(), network.generate(&edited, None)?])
+    })
+}
+
+fn direction<S>(case: &Case) -> Result<Direction<S>> {
     let vector = case.floats("in.direction")?.iter().map(|&x| x as f32).collect();
-    let layers: Layers = settings.text("edit_selection")?.parse()?;
-    let direction = Direction::<W>::new(vector, layers, case.name.as_str())?;
-    let edited = case.floats("in.distances")?;
-    let edited: Vec<WPlus> =
-        edited.iter().map(|&d| codes.shifted(&direction, d)).collect::<gan_core::Result<_>>()?;
-    let images = edited.iter().map(|ws| network.synthesize(ws, Noise::Const));
-    let images: Vec<Tensor> = images.collect::<gan_core::Result<_>>()?;
-    let edited: Vec<Tensor> = edited.iter().map(|ws| ws.tensor().clone()).collect();
-    out.tensor("edited_codes", &stacked(&edited)?)?;
+    let layers: Layers = case.settings.text("edit_selection")?.parse()?;
+    Ok(Direction::new(vector, layers, case.name.as_str())?)
+}
+
+fn put_edits(
+    case: &Case,
+    out: &mut Outputs,
+    edit: impl Fn(f64) -> gan_core::Result<[Tensor; 2]>,
+) -> Result<()> {
+    let (mut codes, mut images) = (Vec::new(), Vec::new());
+    for &distance in &case.floats("in.distances")? {
+        let [code, image] = edit(distance)?;
+        codes.push(code);
+        images.push(image);
+    }
+    out.tensor("edited_codes", &stacked(&codes)?)?;
     out.tensor("edited_images", &stacked(&images)?)?;
     Ok(())
 }
@@ -142,7 +183,7 @@ fn put_layers(network: &StyleGan2, wp: &WPlus, out: &mut Outputs) -> Result<()> 
         // Convolution i reads vector i of W+, and output j vector 2j + 1.
         let name = match entry.kind {
             StyleKind::Conv => format!("style{:02}", entry.w_index),
-            StyleKind::ToRgb => format!("output_style{}", entry.w_index / 2),
+            _ => format!("output_style{}", entry.w_index / 2),
         };
         out.tensor(name, style)?;
     }
@@ -162,11 +203,11 @@ fn put_layers(network: &StyleGan2, wp: &WPlus, out: &mut Outputs) -> Result<()> 
     Ok(out.tensor("image", &image)?)
 }
 
-/// Truncation of the first layers.
-fn truncation(settings: &Settings) -> Result<Truncation> {
+/// Truncation of the first layers; of none where no number of layers is given, and only towards the average.
+pub(super) fn truncation(settings: &Settings) -> Result<Truncation> {
     Ok(Truncation {
-        psi: settings.number_or("trunc_psi", 1.0)?,
-        cutoff: settings.count("trunc_layers")?,
+        psi: settings.number_or("trunc_psi", 1.0)?.min(1.0),
+        cutoff: Some(settings.count_or("trunc_layers", 0)?),
     })
 }
 

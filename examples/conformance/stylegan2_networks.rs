@@ -29,7 +29,8 @@ fn mapping(case: &Case, device: &Device) -> Result<Outputs> {
     let config = case.settings.section("config");
     let num_ws = config.count("num_ws")?;
     let (mut params, variables) = case.params("", device)?;
-    let network = Mapping::new(&mut params, "", &options(&config, &Settings::default())?, false)?;
+    let lr = options(&config, &Settings::default())?.mapping_lr_multiplier;
+    let network = Mapping::new(&mut params, "", lr, false)?;
     params.finish()?;
     let z = case.optional_variable("z", device)?;
     let c = case.optional_variable("c", device)?;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use ndarray::Array2;
 
 use crate::backend::Device;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::latent::{Labels, Noise, StyleEntry, StyleKind, Styles, Truncation, W, WPlus, Z};
+use crate::layers::Layers;
 use crate::tensor::Tensor;
 
 /// A network that turns codes of a normal prior into images.
@@ -91,18 +92,47 @@ pub trait StyleBased: Generator {
 pub struct Projection {
     /// Name of the layer, such as `b8.conv0`.
     pub name: String,
-    /// Whether it feeds a convolution or toRGB.
+    /// What it feeds.
     pub kind: StyleKind,
-    /// Which vector of W+ it reads.
+    /// Which vector of W+ it reads; 0 in networks without.
     pub layer: usize,
     /// Stored weight `[outputs, latent_dim]`, without run-time gains.
     pub matrix: Array2<f32>,
 }
 
+impl Projection {
+    /// From the stored weight `[outputs, latent_dim]` as a tensor.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if it is no matrix.
+    pub(crate) fn new(
+        name: impl Into<String>,
+        kind: StyleKind,
+        layer: usize,
+        weight: &Tensor,
+    ) -> Result<Self> {
+        let shape = weight.dims2("projection")?;
+        let matrix = Array2::from_shape_vec(shape, weight.to_vec()?)
+            .map_err(|e| Error::shape("projection", e.to_string(), shape))?;
+        Ok(Projection { name: name.into(), kind, layer, matrix })
+    }
+}
+
 /// A generator whose first projections are known, for closed-form factorization (SeFa, equation 3).
 pub trait Factorizable {
+    /// The space that the projections see, [`Z`] or [`W`], in which the directions lie.
+    type Space;
+
     /// Number of layers to choose from.
     fn layer_count(&self) -> usize;
+
+    /// The layers that a choice stands for.
+    ///
+    /// # Errors
+    /// [`Error::Argument`](crate::Error::Argument) if there is no such layer.
+    fn choose(&self, layers: &Layers) -> Result<Vec<usize>> {
+        layers.indices(self.layer_count())
+    }
 
     /// The projections of all layers, in the order of the network.
     ///

@@ -1,4 +1,4 @@
-//! Tensors, gradients and pretrained generators (StyleGAN2, BigGAN), on a plain CPU.
+//! Tensors, gradients and pretrained generators (PGGAN, StyleGAN, StyleGAN2, BigGAN), on a plain CPU.
 //!
 //! ```
 //! use gan_core::{Device, Image, Noise, Seeds, StyleBased, StyleGan2, Truncation};
@@ -43,6 +43,8 @@ pub use latent::{
 };
 pub use layers::{Layers, parse_indices};
 pub use models::biggan::BigGan;
+pub use models::pggan::PgGan;
+pub use models::stylegan::StyleGan;
 pub use models::stylegan2::StyleGan2;
 pub use progress::Progress;
 pub use random::{Philox, Seeds};

@@ -8,15 +8,15 @@ mod eigen;
 
 use ndarray::{Array2, ArrayView2};
 
-use gan_core::{Direction, Factorizable, Layers, Projection, StyleKind, W};
+use gan_core::{Direction, Factorizable, Layers, Projection, StyleKind};
 
 use crate::error::{Error, Result};
 
 /// Which weights are stacked, and how; the two give different directions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Convention {
-    /// The authors' code (`genforce/sefa`): the affine weights of the chosen convolutions, and of the last toRGB as the
-    /// last layer; each output's weights are scaled to unit length.
+    /// The authors' code (`genforce/sefa`): the affine weights of the chosen convolutions, and of StyleGAN2's last toRGB
+    /// as the last layer, or PGGAN's first layer; each output's weights are scaled to unit length.
     #[default]
     Sefa,
     /// `closed_form_factorization.py` of `rosinality/stylegan2-pytorch`: the affine weights of the chosen convolutions,
@@ -24,11 +24,11 @@ pub enum Convention {
     Rosinality,
 }
 
-/// What [`factorize`] found, strongest first.
+/// What [`factorize`] found in the space `S`, strongest first.
 #[derive(Clone, Debug)]
-pub struct Factorization {
+pub struct Factorization<S> {
     /// Unit directions for the chosen layers.
-    pub directions: Vec<Direction<W>>,
+    pub directions: Vec<Direction<S>>,
     /// Eigenvalues of `A^T A`, descending: how far a unit step along each direction moves the layers' inputs, squared.
     pub eigenvalues: Vec<f64>,
     /// The layers that were factorized.
@@ -44,13 +44,13 @@ pub struct Factorization {
 /// [`Error::Core`] for layers beyond the network, [`Error::NoProjection`] if none of the chosen layers has a
 /// projection in this convention, [`Error::Projection`] if their latent dimensions differ, [`Error::Eigen`] if weights are
 /// not finite.
-pub fn factorize(
-    generator: &dyn Factorizable,
+pub fn factorize<G: Factorizable + ?Sized>(
+    generator: &G,
     layers: &Layers,
     convention: Convention,
-) -> Result<Factorization> {
+) -> Result<Factorization<G::Space>> {
     let count = generator.layer_count();
-    let chosen = layers.indices(count)?;
+    let chosen = generator.choose(layers)?;
     let projections = generator.projections()?;
     let stacked: Vec<&Projection> =
         projections.iter().filter(|p| takes_part(p, &chosen, count, convention)).collect();
@@ -84,7 +84,7 @@ pub fn factorize(
 
 fn takes_part(p: &Projection, chosen: &[usize], count: usize, convention: Convention) -> bool {
     let is_included = match (p.kind, convention) {
-        (StyleKind::Conv, _) => true,
+        (StyleKind::Conv | StyleKind::Scale | StyleKind::Bias | StyleKind::Input, _) => true,
         (StyleKind::ToRgb, Convention::Sefa) => p.layer + 1 == count,
         (StyleKind::ToRgb, Convention::Rosinality) => p.layer == 1,
     };

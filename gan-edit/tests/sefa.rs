@@ -1,6 +1,6 @@
 //! SeFa on a generator whose answer is known.
 
-use gan_core::{Factorizable, Layers, Projection, StyleKind};
+use gan_core::{Factorizable, Layers, Projection, StyleKind, W};
 use gan_edit::Error;
 use gan_edit::sefa::{Convention, factorize};
 use ndarray::{Array2, array};
@@ -20,6 +20,8 @@ impl Known {
 }
 
 impl Factorizable for Known {
+    type Space = W;
+
     fn layer_count(&self) -> usize {
         4
     }

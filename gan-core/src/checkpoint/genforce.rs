@@ -5,6 +5,7 @@
 //! `1/sqrt(fan_in)` on convolutions before demodulation, biases of styles (without their 1), and filters
 //! (with the gain 4 of upsampling, and for a correlation instead of a convolution).
 
+use super::layout::STYLEGAN2;
 use super::state_dict::{HostTensor, StateDict, weights};
 use super::{
     Canonical, Layout, add_unused_filters, block, convolution, index, leftover, mean_latent,
@@ -30,7 +31,7 @@ pub(crate) fn to_canonical(dict: StateDict) -> Result<Canonical> {
             }
             _ => {
                 let Some(place) = place(&name) else {
-                    return Err(leftover(&name, &tensor, Layout::Genforce));
+                    return Err(leftover(&name, &tensor, Layout::Genforce, &STYLEGAN2));
                 };
                 let tensor = convert(&name, &place, tensor)?;
                 dict.insert(place, tensor)?;
@@ -109,7 +110,7 @@ fn filter(name: &str, tensor: HostTensor) -> Result<HostTensor> {
 }
 
 /// `label @ label_weight` as NVIDIA's layer `label @ weight^T / sqrt(c_dim) + bias`.
-fn embedding(name: &str, label_weight: &HostTensor) -> Result<(HostTensor, HostTensor)> {
+pub(super) fn embedding(name: &str, label_weight: &HostTensor) -> Result<(HostTensor, HostTensor)> {
     let (c_dim, features) = match label_weight.shape[..] {
         [c_dim, features] if c_dim > 0 && features > 0 => (c_dim, features),
         _ => return Err(weights(name, "shape [label_size, z_dim]", label_weight.shape_text())),

@@ -6,12 +6,41 @@ use super::index;
 use super::state_dict::StateDict;
 use crate::error::{Error, Result};
 
-const KNOWN: &str = "StyleGAN2 generators of NVIDIA (PyTorch), rosinality and genforce";
+/// A kind of network, whose layouts are told from each other by tensor names.
+pub(crate) struct Family {
+    /// What it is called in messages.
+    pub(crate) name: &'static str,
+    /// Its layouts, for messages.
+    known: &'static str,
+    /// The layouts that tell-tale names speak for.
+    layouts: fn(&[&str]) -> Vec<Layout>,
+}
+
+/// StyleGAN2 generators.
+pub(crate) const STYLEGAN2: Family = Family {
+    name: "StyleGAN2",
+    known: "StyleGAN2 generators of NVIDIA (PyTorch), rosinality and genforce",
+    layouts: stylegan2_layouts,
+};
+
+/// StyleGAN generators.
+pub(crate) const STYLEGAN: Family = Family {
+    name: "StyleGAN",
+    known: "StyleGAN generators of genforce, interfacegan and mganprior",
+    layouts: stylegan_layouts,
+};
+
+/// PGGAN generators.
+pub(crate) const PGGAN: Family = Family {
+    name: "PGGAN",
+    known: "PGGAN generators of genforce, mganprior and interfacegan",
+    layouts: pggan_layouts,
+};
 
 /// Names under which training files nest a generator; the top level first.
 const LEVELS: [&str; 5] = ["", "G_ema.", "g_ema.", "generator_smooth.", "generator."];
 
-/// The code base whose names and conventions a StyleGAN2 generator's checkpoint follows.
+/// The code base whose names and conventions a generator's checkpoint follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Layout {
@@ -21,6 +50,10 @@ pub enum Layout {
     Rosinality,
     /// `genforce/genforce` and `genforce/sefa`.
     Genforce,
+    /// `genforce/interfacegan`, StyleGAN only: its PGGAN is that of [`Layout::MganPrior`].
+    InterfaceGan,
+    /// `genforce/mganprior`.
+    MganPrior,
 }
 
 impl fmt::Display for Layout {
@@ -29,32 +62,34 @@ impl fmt::Display for Layout {
             Layout::Nvidia => "NVIDIA",
             Layout::Rosinality => "rosinality",
             Layout::Genforce => "genforce",
+            Layout::InterfaceGan => "interfacegan",
+            Layout::MganPrior => "mganprior",
         })
     }
 }
 
-/// Tells the layout from the tensor names alone, at the top level or nested as in training files
+/// Tells the layout of a StyleGAN2 generator from the tensor names alone, at the top level or nested as in training files
 /// (`G_ema.`, `g_ema.`, `generator_smooth.`, `generator.`).
 ///
 /// # Errors
 /// [`Error::Layout`] if no layout fits or more than one.
 pub fn recognise(dict: &StateDict) -> Result<Layout> {
-    locate(dict).map(|(layout, _)| layout)
+    locate(dict, &STYLEGAN2).map(|(layout, _)| layout)
 }
 
-/// The layout and the prefix of the generator's names.
-pub(crate) fn locate(dict: &StateDict) -> Result<(Layout, &'static str)> {
+/// The layout and the prefix of the names of a generator of that family.
+pub(crate) fn locate(dict: &StateDict, family: &Family) -> Result<(Layout, &'static str)> {
     let mut found = Vec::new();
     for level in LEVELS {
         let names: Vec<_> = dict.names().filter_map(|name| name.strip_prefix(level)).collect();
-        found.extend(layouts(&names).into_iter().map(|layout| (layout, level)));
+        found.extend((family.layouts)(&names).into_iter().map(|layout| (layout, level)));
     }
     // Training files of genforce hold both; the running average gives the better images.
     if found.iter().any(|(_, level)| *level == "generator_smooth.") {
         found.retain(|(_, level)| *level != "generator.");
     }
     match found.as_slice() {
-        [] => Err(unknown(dict, why_unknown(dict))),
+        [] => Err(unknown(dict, why_unknown(dict, family), family)),
         [one] => Ok(*one),
         [(a, at), (b, bt), ..] => {
             let place = |level: &str| match level {
@@ -62,12 +97,12 @@ pub(crate) fn locate(dict: &StateDict) -> Result<(Layout, &'static str)> {
                 level => format!("under `{level}`"),
             };
             let (at, bt) = (place(at), place(bt));
-            Err(unknown(dict, format!("it fits both {a} ({at}) and {b} ({bt})")))
+            Err(unknown(dict, format!("it fits both {a} ({at}) and {b} ({bt})"), family))
         }
     }
 }
 
-fn layouts(names: &[&str]) -> Vec<Layout> {
+fn stylegan2_layouts(names: &[&str]) -> Vec<Layout> {
     let mut found = Vec::new();
     let any = |marks: &[&str]| names.iter().any(|n| marks.iter().any(|m| n.starts_with(m)));
 
@@ -87,6 +122,41 @@ fn layouts(names: &[&str]) -> Vec<Layout> {
     found
 }
 
+fn stylegan_layouts(names: &[&str]) -> Vec<Layout> {
+    let parts = names.iter().filter_map(|n| n.strip_prefix("synthesis.layer0."));
+    let parts: Vec<&str> = parts.collect();
+    let any = |marks: &[&str]| parts.iter().any(|n| marks.iter().any(|m| n.starts_with(m)));
+    let mut found = Vec::new();
+    if any(&["const", "style.", "apply_noise."]) && !any(&["epilogue."]) {
+        found.push(Layout::Genforce);
+    }
+    if any(&["first_layer", "epilogue.style_mod.dense.linear."]) {
+        found.push(Layout::InterfaceGan);
+    }
+    if any(&["epilogue.style_mod.dense.fc."]) {
+        found.push(Layout::MganPrior);
+    }
+    // StyleGAN2's first layer has styles as well.
+    if any(&["noise_strength"]) || names.iter().any(|n| n.starts_with("synthesis.early_layer.")) {
+        found.clear();
+    }
+    found
+}
+
+fn pggan_layouts(names: &[&str]) -> Vec<Layout> {
+    let has = |mark: &str| names.contains(&mark);
+    // Discriminators have such layers as well, but no outputs.
+    let outputs = names.iter().any(|n| n.starts_with("output"));
+    let mut found = Vec::new();
+    if outputs && (has("layer0.weight") || has("layer0.bias")) {
+        found.push(Layout::Genforce);
+    }
+    if outputs && (has("layer0.conv.weight") || has("layer0.wscale.bias")) {
+        found.push(Layout::MganPrior);
+    }
+    found
+}
+
 /// Whether the name is one of NVIDIA's mapping network.
 pub(crate) fn is_mapping(name: &str) -> bool {
     match name.split('.').collect::<Vec<_>>()[..] {
@@ -96,24 +166,38 @@ pub(crate) fn is_mapping(name: &str) -> bool {
     }
 }
 
-fn unknown(dict: &StateDict, reason: String) -> Error {
-    Error::Layout { reason, known: KNOWN, found: dict.first_names() }
+/// Whether some level has names of that family.
+fn locate_alone(dict: &StateDict, family: &Family) -> bool {
+    LEVELS.iter().any(|level| {
+        let names: Vec<_> = dict.names().filter_map(|name| name.strip_prefix(level)).collect();
+        !(family.layouts)(&names).is_empty()
+    })
 }
 
-fn why_unknown(dict: &StateDict) -> String {
+fn unknown(dict: &StateDict, reason: String, family: &Family) -> Error {
+    Error::Layout { reason, known: family.known, found: dict.first_names() }
+}
+
+fn why_unknown(dict: &StateDict, family: &Family) -> String {
     // Common files that are something else, the most telling names first.
     const OTHERS: [(&[&str], &str); 8] = [
         (&["G.synthesis.b4.", "g.conv1.conv."], "only the raw generator is there, no average"),
         (&["synthesis.input.", "synthesis.L0_"], "this is a StyleGAN3 generator"),
-        (&["synthesis.layer0."], "this is a StyleGAN1 generator"),
+        (&["synthesis.layer0."], "this is part of a StyleGAN generator"),
         (&["generator.gen_z."], "this is a BigGAN generator, see BigGan::open"),
         (&["course_mapping."], "this is an editing network"),
         (&["encoder.input_layer.", "decoder.conv1.conv."], "this is an encoder with its decoder"),
         (&["b4.out.", "final_linear.", "fromrgb.", "input0."], "this is a discriminator"),
-        (&["layer0.weight", "output0."], "this is a PGGAN generator"),
+        (&["layer0.weight", "output0."], "this is part of a PGGAN generator"),
     ];
     if dict.is_empty() {
         return "there are no tensors".to_owned();
+    }
+    // A network that can be read, but not as this one.
+    for (other, reader) in [(&STYLEGAN2, "StyleGan2"), (&STYLEGAN, "StyleGan"), (&PGGAN, "PgGan")] {
+        if other.name != family.name && locate_alone(dict, other) {
+            return format!("this is a {} generator, to be opened as {reader}", other.name);
+        }
     }
     let has = |marks: &[&str]| dict.names().any(|name| marks.iter().any(|m| name.contains(m)));
     let other = OTHERS.iter().find(|(marks, _)| has(marks));

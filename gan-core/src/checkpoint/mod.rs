@@ -1,8 +1,8 @@
-//! Checkpoints: named tensors in files, and the published layouts of a StyleGAN2 generator.
+//! Checkpoints: named tensors in files, and the published layouts of generators.
 //!
 //! A file is opened as a [`StateDict`]. Its [`Layout`] is told from the tensor names, and one table
 //! per layout (a file each) maps it to the names and conventions of NVIDIA's PyTorch code, which are
-//! the only ones that the networks of this crate know:
+//! the only ones that the networks of this crate know. Those of a StyleGAN2 generator:
 //!
 //! | tensor | shape | convention |
 //! | --- | --- | --- |
@@ -15,12 +15,17 @@
 //! | `synthesis.b{r}.*.affine.{weight,bias}` | `[i, w_dim]`, `[i]` | bias around 1 |
 //! | `synthesis.b{r}.skip.weight` | `[o, i, 1, 1]` | resnet architecture only |
 //! | `synthesis.b{r}.resample_filter`, also of `conv0`, `conv1`, `skip` | `[4, 4]` | sums to 1, applied as a true convolution |
+//!
+//! PGGAN and StyleGAN are told apart and mapped likewise, to names of the same pattern (`b8.conv0`, `b8.torgb`); their
+//! tables are in `pggan.rs` and `stylegan.rs`.
 
 mod genforce;
 mod layout;
 mod nvidia;
+mod pggan;
 mod rosinality;
 mod state_dict;
+mod stylegan;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +33,7 @@ pub use layout::{Layout, recognise};
 pub use state_dict::{HostTensor, StateDict};
 
 use crate::error::{Error, Result};
+use layout::Family;
 
 /// A generator's tensors under their canonical names.
 #[derive(Debug)]
@@ -40,9 +46,9 @@ pub(crate) struct Canonical {
     pub(crate) label_norm_joint: bool,
 }
 
-/// Recognises the layout and converts; other networks of a training file are dropped.
+/// Recognises the layout of a StyleGAN2 generator and converts; other networks of a training file are dropped.
 pub(crate) fn canonical(mut dict: StateDict) -> Result<Canonical> {
-    let (layout, prefix) = layout::locate(&dict)?;
+    let (layout, prefix) = layout::locate(&dict, &layout::STYLEGAN2)?;
     if !prefix.is_empty() {
         // rosinality keeps the average latent beside the network.
         let latent_avg = dict.take("latent_avg").ok();
@@ -52,10 +58,27 @@ pub(crate) fn canonical(mut dict: StateDict) -> Result<Canonical> {
         }
     }
     match layout {
-        Layout::Nvidia => nvidia::to_canonical(dict),
         Layout::Rosinality => rosinality::to_canonical(dict),
         Layout::Genforce => genforce::to_canonical(dict),
+        _ => nvidia::to_canonical(dict),
     }
+}
+
+/// As [`canonical`], for a StyleGAN generator; `fused` says which blocks up-sample by a transposed convolution where names
+/// do not.
+pub(crate) fn canonical_stylegan(
+    dict: StateDict,
+    fused: &dyn Fn(usize) -> bool,
+) -> Result<Canonical> {
+    let (layout, prefix) = layout::locate(&dict, &layout::STYLEGAN)?;
+    stylegan::to_canonical(dict.into_subset(prefix), layout, fused)
+}
+
+/// As [`canonical`], for a PGGAN generator; `fused` says whether it up-samples by transposed convolutions where neither
+/// names nor shapes do.
+pub(crate) fn canonical_pggan(dict: StateDict, fused: Option<bool>) -> Result<Canonical> {
+    let (layout, prefix) = layout::locate(&dict, &layout::PGGAN)?;
+    pggan::to_canonical(dict.into_subset(prefix), layout, fused)
 }
 
 /// A number of a tensor's name, as the original code writes it.
@@ -75,9 +98,25 @@ fn convolution(i: usize) -> Option<String> {
     Some(format!("{}.conv{}", block(i.div_ceil(2))?, (i + 1) % 2))
 }
 
+/// The i-th convolution of a network with two in each block: 0 and 1 are b4.conv0 and b4.conv1, 2 is b8.conv0.
+fn paired_convolution(i: usize) -> Option<String> {
+    (i < 32).then(|| format!("b{}.conv{}", 4usize << (i / 2), i % 2))
+}
+
+/// The weight of a convolution that doubles the resolution by repeating pixels, `[o, i, 3, 3]` as [`Resample::same`]
+/// asks for: for a true convolution. That is how transposed convolutions store it, others the opposite.
+///
+/// [`Resample::same`]: crate::nn::Resample::same
+fn up_weight(name: &str, tensor: HostTensor, fused: bool) -> Result<HostTensor> {
+    if tensor.shape.len() != 4 {
+        return Err(state_dict::weights(name, "four dimensions", tensor.shape_text()));
+    }
+    Ok(if fused { tensor } else { tensor.rotate_180() })
+}
+
 /// For a tensor that no table knows.
-fn leftover(name: &str, tensor: &HostTensor, layout: Layout) -> Error {
-    let expected = format!("no such tensor in a {layout} StyleGAN2 generator");
+fn leftover(name: &str, tensor: &HostTensor, layout: Layout, family: &Family) -> Error {
+    let expected = format!("no such tensor in a {} generator of {layout}", family.name);
     state_dict::weights(name, expected, tensor.shape_text())
 }
 

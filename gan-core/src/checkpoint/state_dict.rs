@@ -72,6 +72,29 @@ impl HostTensor {
         self
     }
 
+    /// A tensor of four dimensions with them in another order: axis `k` of the result is axis `axes[k]`.
+    pub(crate) fn permute(&self, name: &str, axes: [usize; 4]) -> Result<HostTensor> {
+        let &[_, b, c, d] = self.shape.as_slice() else {
+            return Err(weights(name, "four dimensions", self.shape_text()));
+        };
+        if self.data.is_empty() {
+            return Err(weights(name, "at least one value", self.shape_text()));
+        }
+        let strides = [b * c * d, c * d, d, 1];
+        let shape = axes.map(|a| self.shape[a]);
+        let [s0, s1, s2, s3] = axes.map(|a| strides[a]);
+        let mut data = Vec::with_capacity(self.data.len());
+        for i in 0..shape[0] {
+            for j in 0..shape[1] {
+                for k in 0..shape[2] {
+                    let start = i * s0 + j * s1 + k * s2;
+                    data.extend((0..shape[3]).map(|l| self.data[start + l * s3]));
+                }
+            }
+        }
+        Ok(HostTensor { shape: shape.to_vec(), data })
+    }
+
     pub(crate) fn shape_text(&self) -> String {
         format!("shape {:?}", self.shape)
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
-use super::layout::locate;
+use super::layout::{STYLEGAN2, locate};
 use super::*;
 
 const ROSINALITY_R16: &str = "stylegan2/rosinality_generator_r16";
@@ -319,11 +319,11 @@ fn genforce_training_file() {
         raw.insert(format!("generator.{name}"), t.clone().scale(2.0)).unwrap();
     }
     let file = merge(merge(smooth, &raw), &named(&["discriminator.input0.weight"]));
-    assert_eq!(locate(&file).unwrap(), (Layout::Genforce, "generator_smooth."));
+    assert_eq!(locate(&file, &STYLEGAN2).unwrap(), (Layout::Genforce, "generator_smooth."));
     let out = canonical(file).unwrap().dict;
     let mut buffers = merge(dict, &named(&["truncation.truncation", "synthesis.lod", "lod"]));
     assert_eq!(canonical(buffers.clone()).unwrap().dict, out);
-    assert_eq!(locate(&raw).unwrap(), (Layout::Genforce, "generator."));
+    assert_eq!(locate(&raw, &STYLEGAN2).unwrap(), (Layout::Genforce, "generator."));
     assert_ne!(canonical(raw).unwrap().dict, out);
 
     // An average of another shape, and an embedding that could ask for all memory.
@@ -430,7 +430,7 @@ fn ambiguous_and_unknown_layouts() {
         (&["b4.out.weight", "b16.fromrgb.weight", "mapping.fc0.weight"], "discriminator"),
         (&["convs.0.0.weight", "final_linear.0.weight"], "discriminator"),
         (&["mapping.fc0.weight", "synthesis.input.freqs"], "StyleGAN3"),
-        (&["mapping.dense0.weight", "synthesis.layer0.const"], "StyleGAN1"),
+        (&["mapping.dense0.weight", "synthesis.layer0.const"], "StyleGAN generator"),
         (&["layer0.weight", "lod", "output2.weight"], "PGGAN"),
         (&["G.synthesis.b4.const", "D.b4.out.weight"], "raw generator"),
         (&["encoder.input_layer.0.weight", "decoder.conv1.conv.weight"], "encoder"),

@@ -67,6 +67,20 @@ impl Image {
         height: usize,
         width: usize,
     ) -> Result<Self> {
+        Self::from_planar_with(planes, channels, height, width, Quantization::Nearest)
+    }
+
+    /// As [`Image::from_planar`], each value to a byte in the given way.
+    ///
+    /// # Errors
+    /// As [`Image::from_planar`].
+    pub fn from_planar_with(
+        planes: &[f32],
+        channels: usize,
+        height: usize,
+        width: usize,
+        quantization: Quantization,
+    ) -> Result<Self> {
         if channels != 1 && channels != 3 {
             return Err(Error::argument("channels", "1 or 3", channels));
         }
@@ -78,7 +92,7 @@ impl Image {
         }
         for (channel, plane) in planes.chunks_exact(area).enumerate() {
             for (pixel, &value) in image.pixels.as_chunks_mut::<3>().0.iter_mut().zip(plane) {
-                pixel[channel] = to_u8(value);
+                pixel[channel] = quantization.to_u8(value);
             }
         }
         if channels == 1 {
@@ -187,6 +201,30 @@ impl fmt::Debug for Image {
 /// scripts. Thus -1 gives 0 and 1 gives 255; NaN gives 0.
 pub fn to_u8(v: f32) -> u8 {
     (v * 127.5 + 128.0).clamp(0.0, 255.0) as u8
+}
+
+/// How a tool makes bytes of a network's values; all clamp to [0, 255], and NaN gives 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Quantization {
+    /// To the nearest of 256 values from -1 to 1, as [`to_u8`]: NVIDIA's scripts, `genforce/sefa` and
+    /// `genforce/interfacegan`.
+    #[default]
+    Nearest,
+    /// 256 equal bins from -1 to 1, `floor((v + 1) * 128)`: `convert_to_images` of `pytorch-pretrained-biggan`.
+    Bins,
+    /// The next of 256 values below, `floor((v + 1) * 127.5)`: the pictures that `genforce/mganprior` saves.
+    Truncated,
+}
+
+impl Quantization {
+    /// A network's value to a byte.
+    pub fn to_u8(self, v: f32) -> u8 {
+        match self {
+            Quantization::Nearest => to_u8(v),
+            Quantization::Bins => (v * 128.0 + 128.0).clamp(0.0, 255.0) as u8,
+            Quantization::Truncated => (255.0 * (v / 2.0 + 0.5).clamp(0.0, 1.0)) as u8,
+        }
+    }
 }
 
 /// A byte to a network's value in [-1, 1]: `v / 127.5 - 1`. [`to_u8`] gives the byte back.

@@ -123,6 +123,23 @@ impl WPlus {
         self.0.shape()[1]
     }
 
+    fn w_dim(&self) -> usize {
+        self.0.shape()[2]
+    }
+
+    /// The vectors `[n, w_dim]` of each layer, if there are `num_ws` of length `w_dim`.
+    pub(crate) fn vectors(&self, num_ws: usize, w_dim: usize) -> Result<Vec<Tensor>> {
+        if (num_ws, w_dim) != (self.num_ws(), self.w_dim()) {
+            return Err(Error::Latent {
+                what: "w+",
+                expected: format!("[n, {num_ws}, {w_dim}]"),
+                found: format!("{:?}", self.0.shape()),
+            });
+        }
+        let n = self.batch();
+        (0..num_ws).map(|i| self.0.slice(1, i, 1)?.reshape(&[n, w_dim])).collect()
+    }
+
     /// Code `index` alone.
     ///
     /// # Errors

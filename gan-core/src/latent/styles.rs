@@ -12,18 +12,24 @@ pub enum StyleKind {
     Conv,
     /// The conversion of features to colours.
     ToRgb,
+    /// The scale of an adaptive instance normalisation, around 0: features are multiplied by 1 more.
+    Scale,
+    /// What an adaptive instance normalisation adds.
+    Bias,
+    /// The first convolution, as its input: the vector of W+ itself.
+    Input,
 }
 
 /// One vector of the style space S.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StyleEntry {
-    /// The layer's official name, such as `b8.conv0`.
+    /// The layer's official name, such as `b8.conv0`; where a layer has two vectors, with `.scale` or `.bias` after it.
     pub name: String,
     /// What it feeds.
     pub kind: StyleKind,
     /// Height of the layer's result in pixels.
     pub resolution: usize,
-    /// Length of the vector: the layer's input channels.
+    /// Length of the vector: the channels that it scales or shifts, in StyleGAN2 the layer's input channels.
     pub channels: usize,
     /// Which vector of W+ the layer reads.
     pub w_index: usize,
@@ -52,6 +58,17 @@ impl Styles {
             return Err(Error::Latent { what: "styles", expected, found });
         }
         Ok(Styles { layout, tensors })
+    }
+
+    /// An error unless they are of that layout.
+    pub(crate) fn check_layout(&self, layout: &[StyleEntry]) -> Result<()> {
+        if *self.layout == *layout {
+            return Ok(());
+        }
+        let names = |l: &[StyleEntry]| {
+            l.iter().map(|e| format!("{}[{}]", e.name, e.channels)).collect::<Vec<_>>().join(" ")
+        };
+        Err(Error::Latent { what: "styles", expected: names(layout), found: names(&self.layout) })
     }
 
     /// The layout.

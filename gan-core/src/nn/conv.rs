@@ -1,6 +1,6 @@
 //! Convolution with resampling, and the layer around it.
 
-use crate::backend::{Activation, BiasAct, Conv, Filter, UpFirDn};
+use crate::backend::{Activation, BiasAct, Conv, Device, Filter, UpFirDn};
 use crate::error::{Error, Result};
 use crate::nn::fir::{Padding, check_factors, down_padding, up_padding};
 use crate::nn::{Params, bias_act};
@@ -36,6 +36,17 @@ impl Default for Resample {
             flip_weight: true,
             flip_filter: false,
         }
+    }
+}
+
+impl Resample {
+    /// Padding for a `kernel` of that many taps a side to keep the size, times `up`.
+    ///
+    /// The official layers convolve where they up-sample, so that a transposed convolution takes the weight as it is
+    /// stored.
+    pub fn same(kernel: usize, up: usize) -> Self {
+        let padding = [[(kernel / 2) as isize; 2]; 2];
+        Resample { up, padding, flip_weight: up == 1, ..Resample::default() }
     }
 }
 
@@ -142,14 +153,63 @@ fn transposed(x: &Tensor, weight: &Tensor, groups: usize, stride: usize) -> Resu
     x.conv_transpose2d(&swapped, conv, [(h - 1) * stride + kh, (w - 1) * stride + kw])
 }
 
+/// Convolution by `weight * gain / sqrt(ci kh kw)`, the equalised learning rate (PGGAN, section 4.1).
+#[derive(Clone, Debug)]
+pub struct EqualizedConv {
+    /// Already scaled.
+    weight: Tensor,
+    resample: Resample,
+}
+
+impl EqualizedConv {
+    /// Takes `<name>.weight` of the given shape `[co, ci, kh, kw]`; `None` takes any size.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if it is missing or misshapen.
+    pub fn new(
+        params: &mut Params,
+        name: &str,
+        shape: &[Option<usize>; 4],
+        gain: f64,
+        resample: Resample,
+    ) -> Result<Self> {
+        let weight = params.take(&format!("{name}.weight"), shape)?;
+        let [_, ci, kh, kw] = weight.dims4("equalized_conv")?;
+        let weight = weight.scale(gain / ((ci * kh * kw) as f64).sqrt())?;
+        Ok(EqualizedConv { weight, resample })
+    }
+
+    /// Number of input channels.
+    pub fn inputs(&self) -> usize {
+        self.weight.shape()[1]
+    }
+
+    /// Number of output channels.
+    pub fn outputs(&self) -> usize {
+        self.weight.shape()[0]
+    }
+
+    /// The device that its weight is on.
+    pub fn device(&self) -> &Device {
+        self.weight.device()
+    }
+
+    /// `[n, ci, h, w]` to `[n, co, h', w']`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `x` does not fit.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        conv2d_resample(x, &self.weight, &self.resample)
+    }
+}
+
 /// Convolution, bias and activation with the equalised learning rate.
 ///
 /// Source: `Conv2dLayer` of stylegan2-ada-pytorch's `training/networks.py`.
 #[derive(Clone, Debug)]
 pub struct Conv2dLayer {
-    weight: Tensor,
+    conv: EqualizedConv,
     bias: Option<Tensor>,
-    resample: Resample,
     act: BiasAct,
 }
 
@@ -168,21 +228,17 @@ impl Conv2dLayer {
         filter: Filter,
         clamp: Option<f64>,
     ) -> Result<Self> {
-        let weight = params.take(&format!("{name}.weight"), shape)?;
-        let [co, _, k, _] = weight.dims4("conv2d_layer")?;
-        let bias = params.take_optional(&format!("{name}.bias"), &[Some(co)])?;
-        let pad = (k / 2) as isize;
-        let resample = Resample {
-            filter: Some(filter),
-            up,
-            down,
-            padding: [[pad; 2]; 2],
-            // The official layers convolve where they up-sample, so that a transposed convolution takes the weight
-            // as it is stored.
-            flip_weight: up == 1,
-            ..Resample::default()
-        };
-        Ok(Conv2dLayer { weight, bias, resample, act: BiasAct { clamp, ..BiasAct::new(act) } })
+        let kernel = params.get(&format!("{name}.weight")).and_then(|w| w.shape().get(2).copied());
+        let filter = Some(filter);
+        let resample = Resample { filter, down, ..Resample::same(kernel.unwrap_or(1), up) };
+        let conv = EqualizedConv::new(params, name, shape, 1.0, resample)?;
+        let bias = params.take_optional(&format!("{name}.bias"), &[Some(conv.outputs())])?;
+        Ok(Conv2dLayer { conv, bias, act: BiasAct { clamp, ..BiasAct::new(act) } })
+    }
+
+    /// Number of output channels.
+    pub fn outputs(&self) -> usize {
+        self.conv.outputs()
     }
 
     /// `[n, ci, h, w]` to `[n, co, h', w']`; `gain` multiplies the activation's gain and the clamp.
@@ -190,10 +246,7 @@ impl Conv2dLayer {
     /// # Errors
     /// [`Error::Shape`] if `x` does not fit.
     pub fn forward(&self, x: &Tensor, gain: f64) -> Result<Tensor> {
-        let [_, ci, kh, kw] = self.weight.dims4("conv2d_layer")?;
-        // Scaling the input instead of the weight is the same, and the weight's packed copy can be kept.
-        let x = x.scale(1.0 / ((ci * kh * kw) as f64).sqrt())?;
-        let y = conv2d_resample(&x, &self.weight, &self.resample)?;
+        let y = self.conv.forward(x)?;
         let act = BiasAct {
             gain: self.act.gain * gain,
             clamp: self.act.clamp.map(|c| c * gain),

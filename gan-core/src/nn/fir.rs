@@ -7,6 +7,7 @@ use ndarray::{ArrayD, IxDyn};
 
 use crate::backend::{Filter, UpFirDn};
 use crate::error::{Error, Result};
+use crate::nn::Params;
 use crate::tensor::{LARGEST_FACTOR, Tensor};
 
 /// Pixels before and after, in y, then in x; negative ones crop.
@@ -82,6 +83,22 @@ pub fn filter_from_array(taps: &ArrayD<f64>) -> Result<Filter> {
     }
 }
 
+/// Takes a filter that is stored as a tensor of a network, if it is there.
+///
+/// # Errors
+/// [`Error::Weights`] if it is not a vector or a matrix of at most 64 taps a side.
+pub fn take_filter(params: &mut Params, name: &str) -> Result<Option<Filter>> {
+    let Some(tensor) = params.get(name) else { return Ok(None) };
+    let any = vec![None; tensor.shape().len()];
+    let Some(tensor) = params.take_optional(name, &any)? else { return Ok(None) };
+    let wrong = |e: Error| Error::Weights {
+        name: name.to_owned(),
+        expected: "the taps of a filter".into(),
+        found: e.to_string(),
+    };
+    filter_from_array(&tensor.to_array::<f64>()?).map_err(wrong).map(Some)
+}
+
 fn shape_error(error: ndarray::ShapeError) -> Error {
     Error::shape("setup_filter", "a contiguous array", error.to_string())
 }
@@ -155,6 +172,19 @@ pub fn upsample2d(
         flip,
         gain: gain * (up[0] * up[1]) as f64,
     })
+}
+
+/// The filter with which zero-insertion by 2 repeats each pixel.
+pub(crate) fn nearest_filter() -> Result<Filter> {
+    Filter::outer(&[0.5, 0.5])
+}
+
+/// Each pixel of `x [n, c, h, w]` as a square of two by two.
+///
+/// # Errors
+/// [`Error::Shape`] for another rank.
+pub fn nearest_upsample2d(x: &Tensor) -> Result<Tensor> {
+    upsample2d(x, &nearest_filter()?, [2, 2], [[0; 2]; 2], false, 1.0)
 }
 
 /// Reduces `x [n, c, h, w]` by whole factors (y, x).

@@ -15,14 +15,15 @@ mod spectral_norm;
 
 pub use batch_norm::{BatchNorm, BatchStatistics, ConditionalBatchNorm};
 pub use bias_act::bias_act;
-pub use conv::{Conv2dLayer, Resample, conv2d_resample};
+pub use conv::{Conv2dLayer, EqualizedConv, Resample, conv2d_resample};
+pub(crate) use fir::nearest_filter;
 pub use fir::{
-    FilterSetup, Padding, downsample2d, filter_from_array, filter2d, setup_filter, upsample2d,
+    FilterSetup, Padding, downsample2d, filter_from_array, filter2d, nearest_upsample2d,
+    setup_filter, take_filter, upsample2d,
 };
 pub use linear::Linear;
-
 pub use modulated::{ModulatedConv, demodulation, modulated_conv2d, styled_conv};
-pub use norm::normalize_2nd_moment;
+pub use norm::{instance_norm, normalize_2nd_moment};
 pub use params::Params;
 pub use resize::{max_pool2d, upsample_nearest};
 pub use self_attention::SelfAttention;

@@ -1,9 +1,10 @@
 //! The layers of the synthesis network.
 
 use crate::backend::{Activation, BiasAct, Device, Filter, StyledConv};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::models::noise::StoredNoise;
 use crate::models::stylegan2::Options;
-use crate::nn::{Linear, Params, demodulation, filter_from_array};
+use crate::nn::{Linear, Params, demodulation, take_filter};
 use crate::tensor::Tensor;
 
 /// Modulated 3x3 convolution, noise, bias and activation (`SynthesisLayer`).
@@ -18,14 +19,6 @@ pub(super) struct SynthesisLayer {
     noise: Option<StoredNoise>,
     up: Option<Filter>,
     act: BiasAct,
-}
-
-#[derive(Clone, Debug)]
-struct StoredNoise {
-    /// `[h, w]`
-    map: Tensor,
-    /// `[]`
-    strength: Tensor,
 }
 
 impl SynthesisLayer {
@@ -47,14 +40,7 @@ impl SynthesisLayer {
             Activation::Linear,
         )?;
         let bias = params.take(&format!("{name}.bias"), &[Some(co)])?;
-        let (map, strength) = (format!("{name}.noise_const"), format!("{name}.noise_strength"));
-        let noise = match params.get(&map).or(params.get(&strength)) {
-            Some(_) => Some(StoredNoise {
-                map: params.take(&map, &[None, None])?,
-                strength: params.take(&strength, &[])?,
-            }),
-            None => None,
-        };
+        let noise = StoredNoise::take(params, name, &[])?;
         let filter = take_filter(params, &format!("{name}.resample_filter"))?;
         let up = match (up, filter) {
             (false, _) => None,
@@ -75,15 +61,9 @@ impl SynthesisLayer {
         self.weight.device()
     }
 
-    pub(super) fn has_noise(&self) -> bool {
-        self.noise.is_some()
-    }
-
-    /// The stored noise map as `[1, 1, h, w]`.
-    pub(super) fn noise_map(&self) -> Result<Option<Tensor>> {
-        let Some(noise) = &self.noise else { return Ok(None) };
-        let [h, w] = noise.map.dims2("noise")?;
-        noise.map.reshape(&[1, 1, h, w]).map(Some)
+    /// The noise that it was trained with, if any.
+    pub(super) fn noise(&self) -> Option<&StoredNoise> {
+        self.noise.as_ref()
     }
 
     /// `x [n, ci, h, w]` and styles `[n, ci]` to `[n, co, h', w']`; `noise` before its strength.
@@ -96,7 +76,7 @@ impl SynthesisLayer {
     ) -> Result<Tensor> {
         let demod = demodulation(style, &self.squared)?;
         let noise = match (noise, &self.noise) {
-            (Some(map), Some(own)) => Some(map.mul(&own.strength)?),
+            (Some(map), Some(own)) => Some(own.scaled(map)?),
             _ => None,
         };
         let op = StyledConv {
@@ -150,17 +130,4 @@ impl ToRgb {
         let op = StyledConv { up: None, demodulate: false, noise: false, bias: true, act };
         crate::nn::styled_conv(&op, x, &self.weight, &style, None, None, Some(&self.bias))
     }
-}
-
-/// Takes a filter that is stored as a tensor.
-pub(super) fn take_filter(params: &mut Params, name: &str) -> Result<Option<Filter>> {
-    let Some(tensor) = params.get(name) else { return Ok(None) };
-    let any = vec![None; tensor.shape().len()];
-    let Some(tensor) = params.take_optional(name, &any)? else { return Ok(None) };
-    let wrong = |e: Error| Error::Weights {
-        name: name.to_owned(),
-        expected: "the taps of a filter".into(),
-        found: e.to_string(),
-    };
-    filter_from_array(&tensor.to_array::<f64>()?).map_err(wrong).map(Some)
 }

@@ -2,17 +2,14 @@
 
 mod config;
 mod layer;
-mod mapping;
 mod synthesis;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use ndarray::Array2;
-
+pub use crate::models::mapping::Mapping;
 pub use config::{Architecture, Options};
-pub use mapping::Mapping;
 pub use synthesis::{BlockOutput, Synthesis};
 
 use crate::backend::Device;
@@ -21,7 +18,6 @@ use crate::error::{Error, Result};
 use crate::generator::{Factorizable, Generator, Projection, StyleBased};
 use crate::latent::{Labels, Noise, StyleEntry, Styles, Truncation, W, WPlus, Z};
 use crate::nn::Params;
-use crate::random::Philox;
 use crate::tensor::Tensor;
 
 /// A StyleGAN2 generator.
@@ -66,7 +62,12 @@ impl StyleGan2 {
     pub fn from_state_dict(dict: StateDict, options: &Options, device: &Device) -> Result<Self> {
         let canonical = checkpoint::canonical(dict)?;
         let mut params = Params::upload(canonical.dict, device)?;
-        let mapping = Mapping::new(&mut params, "mapping.", options, canonical.label_norm_joint)?;
+        let mapping = Mapping::new(
+            &mut params,
+            "mapping.",
+            options.mapping_lr_multiplier,
+            canonical.label_norm_joint,
+        )?;
         let synthesis = Synthesis::new(&mut params, "synthesis.", options)?;
         params.finish()?;
         Self::from_parts(mapping, synthesis, canonical.layout)
@@ -117,22 +118,7 @@ impl StyleGan2 {
         seed: u64,
         labels: Option<&Labels>,
     ) -> Result<Self> {
-        if samples == 0 {
-            return Err(Error::argument("samples", "at least 1", samples));
-        }
-        let bytes = samples.saturating_mul(self.z_dim()).saturating_mul(size_of::<f32>());
-        let mut z: Vec<f32> = Vec::new();
-        z.try_reserve_exact(samples.saturating_mul(self.z_dim()))
-            .map_err(|_| Error::TooLarge { what: "samples", bytes })?;
-        z.resize(samples * self.z_dim(), 0.0);
-        Philox::new(seed).fill_normal(&mut z);
-        let z = Z::new(Tensor::from_vec(z, &[samples, self.z_dim()], self.synthesis.device())?)?;
-        let labels = match labels {
-            Some(l) => Some(Labels::new(l.tensor().expand(&[samples, l.tensor().shape()[1]])?)?),
-            None => None,
-        };
-        let w = self.mapping.forward(Some(&z), labels.as_ref())?;
-        let mean = w.tensor().mean(&[0])?.reshape(&[self.w_dim()])?;
+        let mean = self.mapping.estimated_average(samples, seed, labels)?;
         Ok(StyleGan2 { mapping: self.mapping.with_w_avg(mean)?, ..self })
     }
 
@@ -207,6 +193,8 @@ impl StyleBased for StyleGan2 {
 }
 
 impl Factorizable for StyleGan2 {
+    type Space = W;
+
     fn layer_count(&self) -> usize {
         self.num_ws()
     }
@@ -214,13 +202,7 @@ impl Factorizable for StyleGan2 {
     fn projections(&self) -> Result<Vec<Projection>> {
         let entries = self.synthesis.style_layout().iter().zip(self.synthesis.affines());
         entries
-            .map(|(entry, affine)| {
-                let [rows, columns] = affine.weight().dims2("projection")?;
-                let matrix = Array2::from_shape_vec((rows, columns), affine.weight().to_vec()?)
-                    .map_err(|e| Error::shape("projection", e.to_string(), (rows, columns)))?;
-                let (name, kind, layer) = (entry.name.clone(), entry.kind, entry.w_index);
-                Ok(Projection { name, kind, layer, matrix })
-            })
+            .map(|(e, affine)| Projection::new(&e.name, e.kind, e.w_index, affine.weight()))
             .collect()
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use crate::backend::{Activation, Device, Filter};
 use crate::error::{Error, Result};
 use crate::latent::{Noise, StyleEntry, StyleKind, Styles, WPlus};
-use crate::models::stylegan2::layer::{SynthesisLayer, ToRgb, take_filter};
+use crate::models::noise::{NoiseSource, StoredNoise};
+use crate::models::stylegan2::layer::{SynthesisLayer, ToRgb};
 use crate::models::stylegan2::{Architecture, Options};
-use crate::nn::{Conv2dLayer, Linear, Params, upsample2d};
-use crate::random::Philox;
+use crate::nn::{Conv2dLayer, Linear, Params, take_filter, upsample2d};
 use crate::tensor::Tensor;
 
 /// Blocks of doubling resolution (StyleGAN2, figures 2 and 7; `SynthesisNetwork` of stylegan2-ada-pytorch).
@@ -99,13 +99,8 @@ impl Block {
             false => None,
         };
         for (layer, name) in [(conv0.as_ref(), "conv0"), (Some(&conv1), "conv1")] {
-            let map = layer.map(SynthesisLayer::noise_map).transpose()?.flatten();
-            if let Some(map) = map.filter(|m| m.shape()[2..] != size) {
-                return Err(Error::Weights {
-                    name: format!("{path}.{name}.noise_const"),
-                    expected: format!("shape {size:?}, as `{prefix}b4.const` asks for"),
-                    found: format!("shape {:?}", &map.shape()[2..]),
-                });
+            if let Some(noise) = layer.and_then(SynthesisLayer::noise) {
+                noise.check_size(&format!("{path}.{name}"), size, &format!("{prefix}b4.const"))?;
             }
         }
         Ok(Block { name, size, conv0, conv1, to_rgb, skip, filter })
@@ -208,17 +203,7 @@ impl Synthesis {
     /// # Errors
     /// [`Error::Latent`] for codes of another geometry.
     pub fn styles(&self, w: &WPlus) -> Result<Styles> {
-        let [n, num_ws, w_dim] = [0, 1, 2].map(|d| w.tensor().shape()[d]);
-        if (num_ws, w_dim) != (self.num_ws(), self.w_dim()) {
-            return Err(Error::Latent {
-                what: "w+",
-                expected: format!("[n, {}, {}]", self.num_ws(), self.w_dim()),
-                found: format!("{:?}", w.tensor().shape()),
-            });
-        }
-        let rows: Vec<Tensor> = (0..num_ws)
-            .map(|i| w.tensor().slice(1, i, 1)?.reshape(&[n, w_dim]))
-            .collect::<Result<_>>()?;
+        let rows = w.vectors(self.num_ws(), self.w_dim())?;
         let entries = self.layout.iter().zip(self.affines());
         let tensors =
             entries.map(|(e, affine)| affine.forward(&rows[e.w_index])).collect::<Result<_>>()?;
@@ -244,21 +229,9 @@ impl Synthesis {
         noise: Noise<'_>,
         visit: &mut dyn FnMut(BlockOutput<'_>) -> Result<()>,
     ) -> Result<Tensor> {
-        if styles.layout() != &self.layout {
-            let names = |l: &[StyleEntry]| {
-                l.iter()
-                    .map(|e| format!("{}[{}]", e.name, e.channels))
-                    .collect::<Vec<_>>()
-                    .join(" ")
-            };
-            return Err(Error::Latent {
-                what: "styles",
-                expected: names(&self.layout),
-                found: names(styles.layout()),
-            });
-        }
+        styles.check_layout(&self.layout)?;
         let n = styles.tensors()[0].shape()[0];
-        let mut noise = NoiseSource::new(self, noise, n)?;
+        let mut noise = NoiseSource::new(noise, self.noises().count(), n)?;
         let mut style = styles.tensors().iter();
         // The layout was compared, so there is a style for each layer.
         let mut next_style =
@@ -272,13 +245,13 @@ impl Synthesis {
             let around = block.skip.as_ref().map(|skip| skip.forward(&x, half)).transpose()?;
             let hidden = match &block.conv0 {
                 Some(conv0) => {
-                    let noise = noise.next(conv0, block.size)?;
+                    let noise = noise.next(conv0.noise(), block.size)?;
                     x = conv0.forward(&x, next_style()?, noise.as_ref(), 1.0)?;
                     Some(x.clone())
                 }
                 None => None,
             };
-            let noise = noise.next(&block.conv1, block.size)?;
+            let noise = noise.next(block.conv1.noise(), block.size)?;
             x = block.conv1.forward(&x, next_style()?, noise.as_ref(), half)?;
             if let Some(around) = around {
                 x = around.add(&x)?;
@@ -312,8 +285,11 @@ impl Synthesis {
     /// # Errors
     /// When the device fails.
     pub fn noise_maps(&self) -> Result<Vec<Tensor>> {
-        let convs = self.blocks.iter().flat_map(Block::convs);
-        convs.filter_map(|(_, conv)| conv.noise_map().transpose()).collect()
+        self.noises().map(StoredNoise::map).collect()
+    }
+
+    fn noises(&self) -> impl Iterator<Item = &StoredNoise> {
+        self.blocks.iter().flat_map(Block::convs).filter_map(|(_, conv)| conv.noise())
     }
 }
 
@@ -379,50 +355,4 @@ fn layout(blocks: &[Block]) -> Arc<[StyleEntry]> {
         }
     }
     entries.into()
-}
-
-/// Hands each convolution its noise.
-struct NoiseSource<'a> {
-    mode: Noise<'a>,
-    /// Random numbers drawn so far for each image.
-    used: u128,
-    given: std::slice::Iter<'a, Tensor>,
-    batch: usize,
-}
-
-impl<'a> NoiseSource<'a> {
-    fn new(network: &Synthesis, mode: Noise<'a>, batch: usize) -> Result<Self> {
-        let mut given = [].iter();
-        if let Noise::Maps(maps) = mode {
-            let convs = network.blocks.iter().flat_map(Block::convs);
-            let expected = convs.filter(|(_, c)| c.has_noise()).count();
-            if maps.len() != expected {
-                let expected = format!("{expected}, one for each convolution with noise");
-                return Err(Error::argument("noise maps", expected, maps.len()));
-            }
-            given = maps.iter();
-        }
-        Ok(NoiseSource { mode, used: 0, given, batch })
-    }
-
-    fn next(&mut self, layer: &SynthesisLayer, [h, w]: [usize; 2]) -> Result<Option<Tensor>> {
-        if !layer.has_noise() {
-            return Ok(None);
-        }
-        match self.mode {
-            Noise::None => Ok(None),
-            Noise::Const => layer.noise_map(),
-            Noise::Maps(_) => Ok(self.given.next().cloned()),
-            Noise::Random { seed } => {
-                // Each image has a stream of its own, so that it does not depend on the rest of the batch.
-                let mut values = vec![0.0; self.batch * h * w];
-                for (image, values) in values.chunks_exact_mut(h * w).enumerate() {
-                    let start = ((image as u128) << 64) + self.used;
-                    Philox::at(seed, start).fill_normal(values);
-                }
-                self.used += (h * w) as u128;
-                Tensor::from_vec(values, &[self.batch, 1, h, w], layer.device()).map(Some)
-            }
-        }
-    }
 }

@@ -1,10 +1,10 @@
-//! The mapping network: from z and a label to w.
+//! The mapping network of StyleGAN and StyleGAN2: from z and a label to w.
 
 use crate::backend::Activation;
 use crate::error::{Error, Result};
 use crate::latent::{Labels, Truncation, W, WPlus, Z};
-use crate::models::stylegan2::Options;
 use crate::nn::{Linear, Params, normalize_2nd_moment};
+use crate::random::Philox;
 use crate::tensor::Tensor;
 
 /// Fully connected layers after normalisation (StyleGAN2, figure 2; `MappingNetwork` of stylegan2-ada-pytorch).
@@ -18,14 +18,15 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// Takes `<prefix>fc0`, `fc1`, ..., and, if they are there, `<prefix>embed` and `<prefix>w_avg`.
+    /// Takes `<prefix>fc0`, `fc1`, ..., and, if they are there, `<prefix>embed` and `<prefix>w_avg`. With `joint_norm`, z
+    /// and the embedded label are normalised together, as genforce does, not each by itself.
     ///
     /// # Errors
     /// [`Error::Weights`] if a tensor is missing or misshapen.
     pub fn new(
         params: &mut Params,
         prefix: &str,
-        options: &Options,
+        lr_multiplier: f64,
         joint_norm: bool,
     ) -> Result<Self> {
         let has = |params: &Params, name: &str| params.has_layer(&format!("{prefix}{name}"));
@@ -40,8 +41,14 @@ impl Mapping {
         while layers.is_empty() || has(params, &format!("fc{}", layers.len())) {
             let inputs = layers.last().map(Linear::outputs);
             let name = format!("{prefix}fc{}", layers.len());
-            let lr = options.mapping_lr_multiplier;
-            layers.push(Linear::new(params, &name, None, inputs, lr, Activation::Lrelu)?);
+            layers.push(Linear::new(
+                params,
+                &name,
+                None,
+                inputs,
+                lr_multiplier,
+                Activation::Lrelu,
+            )?);
         }
         let embedded = embed.as_ref().map_or(0, Linear::outputs);
         if layers[0].inputs() < embedded {
@@ -97,6 +104,35 @@ impl Mapping {
         Ok(self)
     }
 
+    /// The mean of w over `samples` random codes, `[w_dim]`; a conditional network takes one row of `labels` for all.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there are no samples, or labels are missing or not wanted.
+    pub fn estimated_average(
+        &self,
+        samples: usize,
+        seed: u64,
+        labels: Option<&Labels>,
+    ) -> Result<Tensor> {
+        if samples == 0 {
+            return Err(Error::argument("samples", "at least 1", samples));
+        }
+        let bytes = samples.saturating_mul(self.z_dim()).saturating_mul(size_of::<f32>());
+        let mut z: Vec<f32> = Vec::new();
+        z.try_reserve_exact(samples.saturating_mul(self.z_dim()))
+            .map_err(|_| Error::TooLarge { what: "samples", bytes })?;
+        z.resize(samples * self.z_dim(), 0.0);
+        Philox::new(seed).fill_normal(&mut z);
+        let device = self.layers[0].weight().device();
+        let z = Z::new(Tensor::from_vec(z, &[samples, self.z_dim()], device)?)?;
+        let labels = match labels {
+            Some(l) => Some(Labels::new(l.tensor().expand(&[samples, l.tensor().shape()[1]])?)?),
+            None => None,
+        };
+        let w = self.forward(Some(&z), labels.as_ref())?;
+        w.tensor().mean(&[0])?.reshape(&[self.w_dim()])
+    }
+
     /// The running average after a training step that mapped to `w`: `beta * w_avg + (1 - beta) * mean(w)`.
     ///
     /// # Errors
@@ -110,7 +146,7 @@ impl Mapping {
     fn known_average(&self) -> Result<&Tensor> {
         self.w_avg.as_ref().ok_or_else(|| {
             let expected = "1 for this network: its checkpoint holds no average code; estimate one with \
-                            StyleGan2::with_estimated_average";
+                            `with_estimated_average`";
             Error::argument("truncation psi", expected, "another")
         })
     }
