@@ -1,16 +1,31 @@
 //! Resampling without filters.
 
+use crate::backend::{Filter, UpFirDn};
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
+
+/// A filter has no longer side, so that a mistaken factor is an error instead of a huge filter.
+const MOST_TAPS: usize = 64;
 
 /// Repeats each pixel of `x [n, c, h, w]` in a square, to `[n, c, factor h, factor w]`.
 ///
 /// # Errors
-/// [`Error::Shape`] for another rank or a factor of zero.
+/// [`Error::Shape`] for another rank or a factor outside of 1 to 64.
 pub fn upsample_nearest(x: &Tensor, factor: usize) -> Result<Tensor> {
-    let [n, c, h, w] = x.dims4("upsample_nearest")?;
-    let pixels = x.reshape(&[n, c, h, 1, w, 1])?.expand(&[n, c, h, factor, w, factor])?;
-    pixels.reshape(&[n, c, h * factor, w * factor])
+    x.dims4("upsample_nearest")?;
+    if factor == 0 {
+        return Err(Error::shape("upsample_nearest", "a factor of at least 1", factor));
+    }
+    // Each window of the filter holds one pixel and zeros; this is faster than repeating along two axes.
+    let filter = Filter::outer(&vec![1.0; factor.min(MOST_TAPS + 1)])?;
+    x.upfirdn2d(&UpFirDn {
+        filter,
+        up: [factor, factor],
+        down: [1, 1],
+        padding: [[factor as isize - 1, 0]; 2],
+        flip: false,
+        gain: 1.0,
+    })
 }
 
 /// Maximum over squares of `size` pixels that do not overlap, `[n, c, h, w]` to `[n, c, h / size, w / size]`; rows and
@@ -52,7 +67,8 @@ mod tests {
             let back = max_pool2d(&up, 2).unwrap();
             assert_eq!(back.to_vec::<f64>().unwrap(), values);
             assert!(max_pool2d(&x, 0).is_err() && max_pool2d(&x, 3).is_err());
-            assert!(upsample_nearest(&x, 0).is_err());
+            assert!(upsample_nearest(&x, 0).is_err() && upsample_nearest(&x, usize::MAX).is_err());
+            assert_eq!(upsample_nearest(&x, 3).unwrap().to_vec::<f64>().unwrap()[6..9], [2.0; 3]);
         }
     }
 }

@@ -136,6 +136,16 @@ impl SpectralConv2d {
         &self.norm
     }
 
+    /// The layer that computes the first `outputs` channels only, with the same sigma.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there are fewer.
+    pub fn narrowed(&self, outputs: usize) -> Result<Self> {
+        let bias = self.bias.as_ref().map(|b| b.slice(0, 0, outputs)).transpose()?;
+        let weight = self.norm.weight.slice(0, 0, outputs)?;
+        Ok(SpectralConv2d { norm: SpectralNorm { weight, sigma: self.norm.sigma.clone() }, bias })
+    }
+
     /// `[n, inputs, h, w]` to `[n, outputs, h, w]`.
     ///
     /// # Errors

@@ -50,7 +50,12 @@ pub struct BigGan {
     layers: Vec<Layer>,
     norm: BatchNorm,
     to_rgb: SpectralConv2d,
+    /// The same for the channels that are colours.
+    colours: SpectralConv2d,
 }
+
+/// Is shown what the layers make, by name.
+type Visit<'a> = &'a mut dyn FnMut(&str, &Tensor) -> Result<()>;
 
 /// One entry of the original's list of layers.
 #[derive(Clone, Debug)]
@@ -144,7 +149,8 @@ impl BigGan {
                 found: format!("{} outputs", to_rgb.outputs()),
             });
         }
-        Ok(BigGan { embedding, gen_z, layers, norm, to_rgb })
+        let colours = to_rgb.narrowed(3)?;
+        Ok(BigGan { embedding, gen_z, layers, norm, to_rgb, colours })
     }
 
     /// The first linear layer, from z and embedding `[n, 2 z_dim]` to `[n, 4 * 4 * channels]`.
@@ -212,7 +218,7 @@ impl BigGan {
         labels: &Labels,
         truncation: ZTruncation,
     ) -> Result<Tensor> {
-        self.synthesize_with(z, labels, truncation, &mut |_, _| Ok(()))
+        self.run(z, labels, truncation, None)
     }
 
     /// As [`BigGan::synthesize`], and shows `visit` what each layer makes, by the original's name: `embeddings`, `gen_z`
@@ -227,6 +233,20 @@ impl BigGan {
         truncation: ZTruncation,
         visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
     ) -> Result<Tensor> {
+        self.run(z, labels, truncation, Some(visit))
+    }
+
+    fn run(
+        &self,
+        z: &ZPlus,
+        labels: &Labels,
+        truncation: ZTruncation,
+        visit: Option<Visit<'_>>,
+    ) -> Result<Tensor> {
+        // The channels that are no colours are there for whoever looks, not for the image.
+        let to_rgb = if visit.is_some() { &self.to_rgb } else { &self.colours };
+        let mut nobody = |_: &str, _: &Tensor| Ok(());
+        let visit = visit.unwrap_or(&mut nobody);
         let [n, layers, z_dim] = [0, 1, 2].map(|d| z.tensor().shape()[d]);
         if (layers, z_dim) != (self.latent_layers(), self.z_dim()) {
             return Err(Error::Latent {
@@ -261,7 +281,7 @@ impl BigGan {
         }
         x = self.norm.forward(&x, truncation)?;
         visit("bn", &x)?;
-        x = self.to_rgb.forward(&relu(&x)?)?;
+        x = to_rgb.forward(&relu(&x)?)?;
         visit("conv_to_rgb", &x)?;
         x.slice(1, 0, 3)?.tanh()
     }
