@@ -27,7 +27,7 @@ pub trait Generator {
     /// Images `[n, c, h, w]`, about -1 to 1, of codes `[n, z_dim]`, without truncation.
     ///
     /// # Errors
-    /// [`Error::Latent`](crate::Error::Latent) for codes of another length, [`Error::Argument`](crate::Error::Argument)
+    /// [`Error::Latent`] for codes of another length, [`Error::Argument`]
     /// if labels are missing or not wanted.
     fn generate(&self, z: &Z, labels: Option<&Labels>) -> Result<Tensor>;
 }
@@ -46,21 +46,21 @@ pub trait StyleBased: Generator {
     /// Codes of the prior to intermediate codes.
     ///
     /// # Errors
-    /// [`Error::Latent`](crate::Error::Latent) for codes of another length, [`Error::Argument`](crate::Error::Argument)
+    /// [`Error::Latent`] for codes of another length, [`Error::Argument`]
     /// if labels are missing or not wanted.
     fn map(&self, z: &Z, labels: Option<&Labels>) -> Result<W>;
 
     /// The same code for all layers, or a truncated one.
     ///
     /// # Errors
-    /// [`Error::Latent`](crate::Error::Latent) for codes of another length, [`Error::Argument`](crate::Error::Argument) if psi
+    /// [`Error::Latent`] for codes of another length, [`Error::Argument`] if psi
     /// is not finite or the network knows no average code.
     fn truncate(&self, w: &W, truncation: &Truncation) -> Result<WPlus>;
 
     /// The same code for all layers.
     ///
     /// # Errors
-    /// [`Error::Latent`](crate::Error::Latent) for codes of another length.
+    /// [`Error::Latent`] for codes of another length.
     fn broadcast(&self, w: &W) -> Result<WPlus> {
         self.truncate(w, &Truncation::new(1.0))
     }
@@ -68,13 +68,13 @@ pub trait StyleBased: Generator {
     /// Styles of a W+ code.
     ///
     /// # Errors
-    /// [`Error::Latent`](crate::Error::Latent) for codes of another geometry.
+    /// [`Error::Latent`] for codes of another geometry.
     fn styles(&self, w: &WPlus) -> Result<Styles>;
 
     /// Images `[n, c, h, w]` of styles.
     ///
     /// # Errors
-    /// [`Error::Latent`](crate::Error::Latent) for styles of another layout, [`Error::Shape`](crate::Error::Shape) for noise
+    /// [`Error::Latent`] for styles of another layout, [`Error::Shape`] for noise
     /// maps that do not fit.
     fn synthesize_styles(&self, styles: &Styles, noise: Noise<'_>) -> Result<Tensor>;
 
@@ -104,7 +104,7 @@ impl Projection {
     /// From the stored weight `[outputs, latent_dim]` as a tensor.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if it is no matrix.
+    /// [`Error::Shape`] if it is no matrix.
     pub(crate) fn new(
         name: impl Into<String>,
         kind: StyleKind,
@@ -129,7 +129,7 @@ pub trait Factorizable {
     /// The layers that a choice stands for.
     ///
     /// # Errors
-    /// [`Error::Argument`](crate::Error::Argument) if there is no such layer.
+    /// [`Error::Argument`] if there is no such layer.
     fn choose(&self, layers: &Layers) -> Result<Vec<usize>> {
         layers.indices(self.layer_count())
     }

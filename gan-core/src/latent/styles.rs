@@ -16,7 +16,7 @@ pub enum StyleKind {
     Scale,
     /// What an adaptive instance normalisation adds.
     Bias,
-    /// The first convolution, as its input: the vector of W+ itself.
+    /// The first convolution, as its input: the code or vector of W+ itself.
     Input,
 }
 
