@@ -27,7 +27,7 @@ pub(super) fn find(what: &str) -> Option<Check> {
 
 /// Images at several truncations, with one z and with one a layer; all features; the gradient of z.
 fn generator(case: &Case, device: &Device) -> Result<Outputs> {
-    let network = BigGan::from_state_dict(case.weights()?, &options(&case.settings)?, device)?;
+    let network = network(case, device)?;
     let labels = Labels::new(case.input("class_vector", device)?)?;
     let mixture = Labels::new(case.input("class_mixture", device)?)?;
     let z = case.variable("z", device)?;
@@ -55,6 +55,10 @@ fn generator(case: &Case, device: &Device) -> Result<Outputs> {
     out.tensor("image_layerwise_z", &network.synthesize(&layerwise, &labels, shown)?)?;
     out.tensor("image_class_mixture", &network.synthesize(&codes, &mixture, shown)?)?;
     Ok(out)
+}
+
+pub(super) fn network(case: &Case, device: &Device) -> Result<BigGan> {
+    Ok(BigGan::from_state_dict(case.weights()?, &options(&case.settings)?, device)?)
 }
 
 /// One residual block, and the gradients of its input and its condition.

@@ -9,7 +9,7 @@ use gan_core::nn::Params;
 use gan_core::{Device, Tensor};
 use safetensors::SafeTensors;
 
-use super::array::HostArray;
+use super::array::{HostArray, Values};
 use super::error::{Error, Result};
 use super::settings::Settings;
 
@@ -114,6 +114,17 @@ impl Case {
     pub fn floats(&self, name: &str) -> Result<ndarray::ArrayD<f64>> {
         let array = self.array(name)?;
         array.to_ndarray().ok_or_else(|| Error::tensor(name, "floats", array.describe()))
+    }
+
+    /// As [`Case::array`], as indices.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if there is none or it is not of whole numbers from 0.
+    pub fn indices(&self, name: &str) -> Result<Vec<usize>> {
+        let array = self.array(name)?;
+        let wrong = || Error::tensor(name, "whole numbers from 0", array.describe());
+        let Values::Integers(values) = &array.values else { return Err(wrong()) };
+        values.iter().map(|&v| usize::try_from(v).map_err(|_| wrong())).collect()
     }
 
     /// Whether there is a tensor of that full name.

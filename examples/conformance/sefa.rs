@@ -2,13 +2,14 @@
 
 use gan_core::models::stylegan2::Options;
 use gan_core::{
-    Device, Direction, Factorizable, Generator, Labels, Layers, Noise, PgGan, StyleBased,
-    StyleGan2, StyleKind, Tensor, Truncation, W, WPlus, Z, parse_indices,
+    BigGan, Device, Direction, Factorizable, Generator, Labels, Layers, Noise, PgGan, StyleBased,
+    StyleGan2, StyleKind, Tensor, Truncation, W, WPlus, Z, ZTruncation, parse_indices,
 };
 use gan_edit::sefa::{self, Convention};
 
 use super::Check;
 use super::array::HostArray;
+use super::biggan;
 use super::case::Case;
 use super::eigen::{self, Basis};
 use super::error::{Error, Result};
@@ -43,7 +44,9 @@ fn parse(case: &Case, _: &Device) -> Result<Outputs> {
 fn factorize(case: &Case, device: &Device) -> Result<Outputs> {
     let gan_type = case.settings.get("gan_type").and_then(|v| v.as_str());
     let mut out = Outputs::default();
-    match gan_type.unwrap_or("another network") {
+    // Files of BigGAN, for which there is no original, do not name it.
+    let is_biggan = case.has("weights.generator.gen_z.weight_orig");
+    match gan_type.unwrap_or(if is_biggan { "biggan" } else { "another network" }) {
         "stylegan2" => {
             let network = network(case, device)?;
             put_selections(case, &network, &mut out)?;
@@ -59,6 +62,11 @@ fn factorize(case: &Case, device: &Device) -> Result<Outputs> {
             put_selections(case, &network, &mut out)?;
             put_code_edits(case, &network, &mut out)?;
         }
+        "biggan" => {
+            let network = biggan::network(case, device)?;
+            put_selections(case, &network, &mut out)?;
+            put_layer_edits(case, &network, &mut out)?;
+        }
         other => return Err(Error::Unsupported(format!("factorization of {other}"))),
     }
     Ok(out)
@@ -66,17 +74,27 @@ fn factorize(case: &Case, device: &Device) -> Result<Outputs> {
 
 fn put_selections<G: Factorizable>(case: &Case, network: &G, out: &mut Outputs) -> Result<()> {
     for (i, selection) in case.settings.sections("selections")?.iter().enumerate() {
-        let layers: Layers = selection.text("selection")?.parse()?;
-        let found = sefa::factorize(network, &layers, Convention::Sefa)?;
+        let found = sefa::factorize(network, &chosen(selection)?, Convention::Sefa)?;
         let name = |what: &str| format!("sel{i}.{what}");
         let layers = found.layers.iter().map(|&l| l as i64);
         out.array(name("layers"), HostArray::integers(layers));
         let ours = Basis::of(&found);
         put_basis(case, &ours, &name("eigenvalues"), &name("boundaries"), out)?;
         let names = ["eigenvalues", "boundaries"].map(|n| name(&format!("{n}_reference_order")));
-        put_basis(case, &ours, &names[0], &names[1], out)?;
+        if case.has(&format!("out.{}", names[0])) {
+            put_basis(case, &ours, &names[0], &names[1], out)?;
+        }
     }
     Ok(())
+}
+
+/// The layers of a selection, given as the text that tools take or as a list.
+fn chosen(selection: &Settings) -> Result<Layers> {
+    if selection.get("selection").is_some() {
+        return Ok(selection.text("selection")?.parse()?);
+    }
+    let layers = selection.list("layers")?.iter().map(|v| v.as_u64().unwrap_or(u64::MAX) as usize);
+    Ok(Layers::Some(layers.collect()))
 }
 
 /// Compares after sorting, and puts our eigenvalues into the order of the file's.
@@ -118,6 +136,31 @@ fn put_code_edits(case: &Case, network: &PgGan, out: &mut Outputs) -> Result<()>
         let edited = codes.shifted(&direction, distance)?;
         Ok([edited.tensor().clone(), network.generate(&edited, None)?])
     })
+}
+
+/// BigGAN's codes, one z a layer, moved in the layers of one of the selections.
+fn put_layer_edits(case: &Case, network: &BigGan, out: &mut Outputs) -> Result<()> {
+    let settings = &case.settings;
+    let codes = network.broadcast(&Z::new(case.input("z", network.device())?)?)?;
+    let classes = case.indices("in.class")?;
+    let labels = Labels::one_hot(&classes, network.label_dim(), network.device())?;
+    let truncation = ZTruncation::new(settings.number_or("truncation", 1.0)?)?;
+    let index = settings.count_or("edit_selection_index", 0)?;
+    let selections = settings.sections("selections")?;
+    let selection = selections.get(index).ok_or_else(|| {
+        Error::Unsupported(format!("an edit in selection {index} of {}", selections.len()))
+    })?;
+    let vector = case.floats("in.direction")?.iter().map(|&x| x as f32).collect();
+    let direction = Direction::<Z>::new(vector, chosen(selection)?, case.name.as_str())?;
+    let mut images = Vec::new();
+    for &distance in &case.floats("in.distances")? {
+        images.push(network.synthesize(
+            &codes.shifted(&direction, distance)?,
+            &labels,
+            truncation,
+        )?);
+    }
+    Ok(out.tensor("edited_images", &stacked(&images)?)?)
 }
 
 fn direction<S>(case: &Case) -> Result<Direction<S>> {

@@ -8,8 +8,8 @@ use std::fmt::Debug;
 use gan_core::checkpoint::{HostTensor, StateDict};
 use gan_core::models::biggan::Options;
 use gan_core::{
-    BigGan, Device, Direction, Error, Generator, Labels, Layers, Seeds, StyleGan2, Tensor, Z,
-    ZPlus, ZTruncation,
+    BigGan, Device, Direction, Error, Factorizable, Generator, Labels, Layers, Seeds, StyleGan2,
+    Tensor, Z, ZPlus, ZTruncation,
 };
 use safetensors::SafeTensors;
 

@@ -6,15 +6,13 @@ mod config;
 use std::fmt;
 use std::path::Path;
 
-use ndarray::Array2;
-
 pub use block::{Block, BlockShape};
 pub use config::Options;
 
 use crate::backend::Device;
 use crate::checkpoint::{self, StateDict};
 use crate::error::{Error, Result};
-use crate::generator::{Generator, Projection};
+use crate::generator::{Factorizable, Generator, Projection};
 use crate::latent::{Labels, StyleKind, Z, ZPlus, ZTruncation};
 use crate::nn::{BatchNorm, Params, SelfAttention, SpectralConv2d, SpectralLinear};
 use crate::random::Seeds;
@@ -285,30 +283,6 @@ impl BigGan {
         visit("conv_to_rgb", &x)?;
         x.slice(1, 0, 3)?.tanh()
     }
-
-    /// The matrices by which z enters the network, `[outputs, z_dim]` each, for factorization: that of `gen_z` for latent
-    /// layer 0; for layer k those of the k-th block's batch normalisation, as `block1.bn_0.scale`, `block1.bn_0.offset`.
-    ///
-    /// They are the columns of the weights that see z and not the class. Spectral normalisation is a factor a matrix,
-    /// here divided out.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn projections(&self) -> Result<Vec<Projection>> {
-        let z_part = |name: String, layer: usize, linear: &SpectralLinear| {
-            let weight = linear.norm().weight().slice(1, 0, self.z_dim())?;
-            let [rows, columns] = weight.dims2("projection")?;
-            let matrix = Array2::from_shape_vec((rows, columns), weight.to_vec()?)
-                .map_err(|e| Error::shape("projection", e.to_string(), (rows, columns)))?;
-            Ok(Projection { name, kind: StyleKind::Conv, layer, matrix })
-        };
-        let first = [("gen_z".to_owned(), 0, &self.gen_z)].into_iter();
-        let others = self.blocks().enumerate().flat_map(|(k, block)| {
-            let maps = block.conditioning();
-            maps.map(move |(name, linear)| (format!("block{}.{name}", k + 1), k + 1, linear))
-        });
-        first.chain(others).map(|(name, layer, linear)| z_part(name, layer, linear)).collect()
-    }
 }
 
 /// Whether a layer of a higher number is there: one that lacks all of its tensors is an error, not the end.
@@ -333,6 +307,29 @@ fn check_family(dict: &StateDict) -> Result<()> {
     };
     let known = "BigGAN-deep generators in the layout of Hugging Face";
     Err(Error::Layout { reason, known, found: dict.first_names() })
+}
+
+/// Directions lie in the space of z, layer by layer: layer 0 is `gen_z`, layer k the k-th block with the scales and
+/// offsets of its batch norms. Only the part of each weight that sees z is taken, not that of the class.
+impl Factorizable for BigGan {
+    type Space = Z;
+
+    fn layer_count(&self) -> usize {
+        self.latent_layers()
+    }
+
+    fn projections(&self) -> Result<Vec<Projection>> {
+        let z_part = |name: String, layer: usize, linear: &SpectralLinear| {
+            let weight = linear.norm().weight().slice(1, 0, self.z_dim())?;
+            Projection::new(name, StyleKind::Conv, layer, &weight)
+        };
+        let first = [("gen_z".to_owned(), 0, &self.gen_z)].into_iter();
+        let others = self.blocks().enumerate().flat_map(|(k, block)| {
+            let maps = block.conditioning();
+            maps.map(move |(name, linear)| (format!("block{}.{name}", k + 1), k + 1, linear))
+        });
+        first.chain(others).map(|(name, layer, linear)| z_part(name, layer, linear)).collect()
+    }
 }
 
 impl fmt::Debug for BigGan {
