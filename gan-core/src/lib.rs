@@ -26,6 +26,7 @@ pub mod grad;
 pub mod image;
 mod latent;
 mod layers;
+mod memory;
 pub mod models;
 pub mod nn;
 pub mod progress;

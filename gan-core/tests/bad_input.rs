@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -17,6 +19,7 @@ use gan_core::{
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
+use support::refused;
 
 type Result<T> = gan_core::Result<T>;
 
@@ -67,17 +70,6 @@ fn constant(shape: &[usize]) -> HostTensor {
 
 fn names(dict: &StateDict) -> Vec<String> {
     dict.names().map(str::to_owned).collect()
-}
-
-/// The error, whose message must hold all of `parts`.
-#[track_caller]
-fn refused<T: Debug>(result: Result<T>, parts: &[&str]) -> Error {
-    let error = result.unwrap_err();
-    let message = error.to_string();
-    for part in parts {
-        assert!(message.contains(part), "`{part}` is not in: {message}");
-    }
-    error
 }
 
 macro_rules! assert_refused {

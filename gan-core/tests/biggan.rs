@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::fmt::Debug;
+mod support;
 
 use gan_core::checkpoint::{HostTensor, StateDict};
 use gan_core::models::biggan::Options;
@@ -12,6 +12,7 @@ use gan_core::{
     Tensor, Z, ZPlus, ZTruncation,
 };
 use safetensors::SafeTensors;
+use support::refused;
 
 const UPSAMPLE: [bool; 5] = [true, false, false, true, false];
 
@@ -52,17 +53,6 @@ fn codes(g: &BigGan, count: u32) -> Z {
 
 fn values(tensor: &Tensor) -> Vec<f32> {
     tensor.to_vec().unwrap()
-}
-
-/// The error's message holds all of `parts`.
-#[track_caller]
-fn refused<T: Debug>(result: gan_core::Result<T>, parts: &[&str]) -> Error {
-    let error = result.unwrap_err();
-    let message = error.to_string();
-    for part in parts {
-        assert!(message.contains(part), "`{part}` is not in: {message}");
-    }
-    error
 }
 
 macro_rules! assert_refused {

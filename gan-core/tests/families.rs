@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::fmt::Debug;
+mod support;
 
 use gan_core::checkpoint::{HostTensor, Layout, StateDict};
 use gan_core::models::{pggan, stylegan};
@@ -10,6 +10,7 @@ use gan_core::{
     Device, Error, Generator, Labels, Noise, PgGan, Result, Seeds, StyleBased, StyleGan, StyleGan2,
     Tensor, Truncation, WPlus, Z,
 };
+use support::refused;
 
 fn golden(name: &str) -> StateDict {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
@@ -22,17 +23,6 @@ fn open_pggan(dict: StateDict) -> Result<PgGan> {
 
 fn open_stylegan(dict: StateDict) -> Result<StyleGan> {
     StyleGan::from_state_dict(dict, &stylegan::Options::default(), &Device::cpu())
-}
-
-/// The error, whose message must hold all of `parts`.
-#[track_caller]
-fn refused<T: Debug>(result: Result<T>, parts: &[&str]) -> Error {
-    let error = result.unwrap_err();
-    let message = error.to_string();
-    for part in parts {
-        assert!(message.contains(part), "`{part}` is not in: {message}");
-    }
-    error
 }
 
 /// A dict with other names.

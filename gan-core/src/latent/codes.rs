@@ -4,6 +4,7 @@ use crate::backend::Device;
 use crate::error::{Error, Result};
 use crate::latent::Direction;
 use crate::layers::Layers;
+use crate::memory;
 use crate::random::Seeds;
 use crate::tensor::Tensor;
 
@@ -26,14 +27,7 @@ impl Z {
     /// # Errors
     /// [`Error::Argument`] if there are no seeds, [`Error::TooLarge`] if there are too many.
     pub fn from_seeds(seeds: &Seeds, z_dim: usize, device: &Device) -> Result<Self> {
-        if seeds.is_empty() {
-            return Err(Error::argument("seeds", "at least one", "none"));
-        }
-        let len = seeds.len().saturating_mul(z_dim);
-        Vec::<f32>::new().try_reserve_exact(len).map_err(|_| Error::TooLarge {
-            what: "codes",
-            bytes: len.saturating_mul(size_of::<f32>()),
-        })?;
+        check_seeds(seeds, z_dim)?;
         Ok(Z(Tensor::from_vec(seeds.randn(z_dim), &[seeds.len(), z_dim], device)?))
     }
 
@@ -52,6 +46,14 @@ impl Z {
         let delta = direction.scaled(strength, "strength")?;
         Ok(Z(self.0.add(&Tensor::from_vec(delta, &[1, z_dim], self.0.device())?)?))
     }
+}
+
+/// Whether there are seeds, and memory for their codes.
+pub(super) fn check_seeds(seeds: &Seeds, z_dim: usize) -> Result<()> {
+    if seeds.is_empty() {
+        return Err(Error::argument("seeds", "at least one", "none"));
+    }
+    memory::check("codes", seeds.len().saturating_mul(z_dim))
 }
 
 /// Codes of the intermediate space, `[n, w_dim]`: one vector an image.

@@ -2,6 +2,7 @@
 
 use crate::backend::Device;
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::tensor::Tensor;
 
 /// Labels of a conditional network, `[n, label_dim]`.
@@ -27,13 +28,7 @@ impl Labels {
             let expected = "none: the network is not conditional";
             return Err(Error::argument("class", expected, format!("{classes:?}")));
         }
-        let len = classes.len().saturating_mul(label_dim);
-        let mut values: Vec<f32> = Vec::new();
-        values.try_reserve_exact(len).map_err(|_| Error::TooLarge {
-            what: "labels",
-            bytes: len.saturating_mul(size_of::<f32>()),
-        })?;
-        values.resize(len, 0.0);
+        let mut values = memory::zeros("labels", classes.len().saturating_mul(label_dim))?;
         for (row, &class) in values.chunks_mut(label_dim).zip(classes) {
             let expected = || format!("0 to {}", label_dim - 1);
             *row.get_mut(class).ok_or_else(|| Error::argument("class", expected(), class))? = 1.0;

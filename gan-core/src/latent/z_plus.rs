@@ -2,7 +2,7 @@
 
 use crate::backend::Device;
 use crate::error::{Error, Result};
-use crate::latent::codes::shift_layers;
+use crate::latent::codes::{check_seeds, shift_layers};
 use crate::latent::{Direction, Z};
 use crate::random::Seeds;
 use crate::tensor::Tensor;
@@ -57,14 +57,7 @@ impl Z {
         truncation: ZTruncation,
         device: &Device,
     ) -> Result<Self> {
-        if seeds.is_empty() {
-            return Err(Error::argument("seeds", "at least one", "none"));
-        }
-        let len = seeds.len().saturating_mul(z_dim);
-        Vec::<f32>::new().try_reserve_exact(len).map_err(|_| Error::TooLarge {
-            what: "codes",
-            bytes: len.saturating_mul(size_of::<f32>()),
-        })?;
+        check_seeds(seeds, z_dim)?;
         let factor = truncation.0 as f32;
         let values = seeds.truncated_randn(z_dim).into_iter().map(|x| factor * x).collect();
         Z::new(Tensor::from_vec(values, &[seeds.len(), z_dim], device)?)

@@ -3,6 +3,7 @@
 use crate::backend::Activation;
 use crate::error::{Error, Result};
 use crate::latent::{Labels, Truncation, W, WPlus, Z};
+use crate::memory;
 use crate::nn::{Linear, Params, normalize_2nd_moment};
 use crate::random::Philox;
 use crate::tensor::Tensor;
@@ -117,11 +118,7 @@ impl Mapping {
         if samples == 0 {
             return Err(Error::argument("samples", "at least 1", samples));
         }
-        let bytes = samples.saturating_mul(self.z_dim()).saturating_mul(size_of::<f32>());
-        let mut z: Vec<f32> = Vec::new();
-        z.try_reserve_exact(samples.saturating_mul(self.z_dim()))
-            .map_err(|_| Error::TooLarge { what: "samples", bytes })?;
-        z.resize(samples * self.z_dim(), 0.0);
+        let mut z = memory::zeros("samples", samples.saturating_mul(self.z_dim()))?;
         Philox::new(seed).fill_normal(&mut z);
         let device = self.layers[0].weight().device();
         let z = Z::new(Tensor::from_vec(z, &[samples, self.z_dim()], device)?)?;

@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::backend::{Arg, Backend, DType, HostData, Prim, Storage, numel};
 use crate::error::{Error, Result};
+use crate::memory;
 use microkernel::Microkernel;
 use packing::{PackKey, PackedWeight};
 pub use simd::ISA_VARIABLE;
@@ -105,17 +106,6 @@ impl<'a> View<'a> {
     }
 }
 
-/// A buffer to be filled, zero for now. The trial reservation turns a lack of memory into an error; `vec!` then takes
-/// pages that the system zeroes as the threads first touch them.
-fn allocate(shape: &[usize]) -> Result<Vec<f32>> {
-    let len = shape.iter().product::<usize>();
-    Vec::<f32>::new().try_reserve_exact(len).map_err(|_| Error::TooLarge {
-        what: "tensor",
-        bytes: len.saturating_mul(size_of::<f32>()),
-    })?;
-    Ok(vec![0.0; len])
-}
-
 impl Backend for Cpu {
     fn name(&self) -> &str {
         "cpu"
@@ -147,7 +137,7 @@ impl Backend for Cpu {
         if let Prim::Reshape(_) = prim {
             return Ok(Arc::clone(args[0].storage));
         }
-        let mut values = allocate(shape)?;
+        let mut values = memory::zeros("tensor", shape.iter().product())?;
         let out = values.as_mut_slice();
         let x = views[0];
         match prim {

@@ -40,7 +40,7 @@ pub(super) fn styled_conv(
     let args = op.unpack(args);
     let layer = Layer { kernel, args, act: &op.act, shape };
     match op.fir(args.weight.shape[2]) {
-        None => layer.same_size(out),
+        None => layer.same_size(&op.conv(args.weight.shape[2]), out),
         Some(fir) => layer.doubled(&fir, out),
     }
 }
@@ -89,11 +89,10 @@ impl Layer<'_> {
         activate(self.act, out);
     }
 
-    fn same_size(&self, out: &mut [f32]) {
+    fn same_size(&self, conv: &Conv, out: &mut [f32]) {
         let [n, _, h, w] = self.args.x.dims4();
         let [co, _, k, _] = self.args.weight.dims4();
-        let conv = Conv { padding: [k / 2, k / 2], ..Conv::default() };
-        let phase = forward_phase(&conv, [k, k], [h, w]);
+        let phase = forward_phase(conv, [k, k], [h, w]);
         let packed = packed_weight(
             self.kernel,
             self.args.weight,
