@@ -1,5 +1,6 @@
 //! `sefa/*`: layer selections, factorization, and the generator in the layout of genforce.
 
+use gan_core::models::SynthesisNetwork;
 use gan_core::models::stylegan2::Options;
 use gan_core::{
     BigGan, Device, Direction, Factorizable, Generator, Labels, Layers, Noise, PgGan, StyleBased,
@@ -230,19 +231,18 @@ fn put_layers(network: &StyleGan2, wp: &WPlus, out: &mut Outputs) -> Result<()> 
         };
         out.tensor(name, style)?;
     }
-    // Block j has the layers 2j - 1, which the first lacks, and 2j.
-    let mut j = 0;
-    let image = network.synthesis().forward_with(&styles, Noise::Const, &mut |block| {
-        if let Some(features) = block.conv0 {
-            out.tensor(format!("layer{}", 2 * j - 1), features)?;
-        }
-        out.tensor(format!("layer{}", 2 * j), block.features)?;
-        if let Some(colours) = block.colours {
-            out.tensor(format!("output{j}"), colours)?;
-        }
-        j += 1;
-        Ok(())
-    })?;
+    // Layers and outputs are numbered in their own order; names such as b8.conv0 come in that of the network.
+    let (mut layers, mut outputs) = (0, 0);
+    let mut numbered = |kind: &str, i: &mut usize, x: &Tensor| {
+        *i += 1;
+        out.tensor(format!("{kind}{}", *i - 1), x)
+    };
+    let image =
+        network.synthesis().forward_with(&styles, Noise::Const, &mut |name, x| match name {
+            _ if name.ends_with(".torgb") => numbered("output", &mut outputs, x),
+            _ if name.ends_with(".image") => Ok(()),
+            _ => numbered("layer", &mut layers, x),
+        })?;
     Ok(out.tensor("image", &image)?)
 }
 

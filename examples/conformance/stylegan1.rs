@@ -1,5 +1,6 @@
 //! `stylegan1/*`: the generator in the layouts of genforce and interfacegan, and one layer with all its steps.
 
+use gan_core::models::SynthesisNetwork;
 use gan_core::models::stylegan::{FusedScale, Options, Source, Step, SynthesisLayer};
 use gan_core::nn::{Params, nearest_upsample2d};
 use gan_core::{Device, Labels, Noise, StyleBased, StyleGan, StyleKind, Tensor, W, WPlus, Z};

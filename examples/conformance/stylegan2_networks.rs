@@ -1,6 +1,7 @@
 //! `stylegan2/*`: the mapping and the synthesis network, and the whole generator.
 
 use gan_core::backend::Activation;
+use gan_core::models::SynthesisNetwork;
 use gan_core::models::stylegan2::{Mapping, Options, Synthesis};
 use gan_core::nn::Params;
 use gan_core::{
@@ -73,13 +74,12 @@ fn synthesis(case: &Case, device: &Device) -> Result<Outputs> {
 
     let mut out = Outputs::default();
     put_styles(&mut out, &styles)?;
-    let image = network.forward_with(&styles, Noise::Const, &mut |block| {
-        out.tensor(format!("x.{}", block.name), block.features)?;
-        match block.image {
-            Some(image) => out.tensor(format!("rgb.{}", block.name), image),
-            None => Ok(()),
-        }
-    })?;
+    let image =
+        network.forward_with(&styles, Noise::Const, &mut |name, x| match name.split_once('.') {
+            Some((block, "conv1")) => out.tensor(format!("x.{block}"), x),
+            Some((block, "image")) => out.tensor(format!("rgb.{block}"), x),
+            _ => Ok(()),
+        })?;
     out.tensor("image", &image)?;
     out.tensor("image_noise_none", &network.forward(&styles, Noise::None)?)?;
     out.tensor("image_s_edit", &network.forward(&edited(case, &styles)?, Noise::Const)?)?;

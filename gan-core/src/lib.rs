@@ -15,8 +15,8 @@
 //!
 //! Everything computes on a [`Tensor`], which lives on a [`Device`] and remembers how it was made once a variable
 //! ([`Tensor::var`]) is involved, so that [`grad()`] can differentiate it, twice if need be. Networks are in [`models`],
-//! their layers in [`nn`], and algorithms of other crates see them through the traits [`Generator`], [`StyleBased`]
-//! and [`Factorizable`].
+//! their layers in [`nn`], and algorithms of other crates see them through the traits [`Generator`], [`StyleBased`],
+//! [`Staged`] and [`Factorizable`].
 
 pub mod backend;
 pub mod checkpoint;
@@ -31,6 +31,7 @@ pub mod models;
 pub mod nn;
 pub mod progress;
 pub mod random;
+mod staged;
 mod tensor;
 
 pub use backend::Device;
@@ -39,8 +40,8 @@ pub use generator::{Factorizable, Generator, Projection, StyleBased};
 pub use grad::{Order, grad};
 pub use image::Image;
 pub use latent::{
-    Direction, Labels, Noise, StyleEntry, StyleKind, Styles, Truncation, W, WPlus, Z, ZPlus,
-    ZTruncation,
+    Direction, Editable, Labels, Noise, StyleEntry, StyleKind, Styles, Truncation, W, WPlus, Z,
+    ZPlus, ZTruncation,
 };
 pub use layers::{Layers, parse_indices};
 pub use models::biggan::BigGan;
@@ -49,4 +50,5 @@ pub use models::stylegan::StyleGan;
 pub use models::stylegan2::StyleGan2;
 pub use progress::Progress;
 pub use random::{Philox, Seeds};
+pub use staged::{Features, Stage, Staged};
 pub use tensor::{Element, Tensor};

@@ -5,7 +5,7 @@
 //! `1/sqrt(fan_in)` on convolutions before demodulation, biases of styles (without their 1), and filters
 //! (with the gain 4 of upsampling, and for a correlation instead of a convolution).
 
-use super::layout::STYLEGAN2;
+use super::layout::Family;
 use super::state_dict::{HostTensor, StateDict, weights};
 use super::{
     Canonical, Layout, add_unused_filters, block, convolution, index, leftover, mean_latent,
@@ -31,7 +31,7 @@ pub(crate) fn to_canonical(dict: StateDict) -> Result<Canonical> {
             }
             _ => {
                 let Some(place) = place(&name) else {
-                    return Err(leftover(&name, &tensor, Layout::Genforce, &STYLEGAN2));
+                    return Err(leftover(&name, &tensor, Layout::Genforce, Family::StyleGan2));
                 };
                 let tensor = convert(&name, &place, tensor)?;
                 dict.insert(place, tensor)?;

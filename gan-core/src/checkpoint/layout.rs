@@ -6,36 +6,80 @@ use super::index;
 use super::state_dict::StateDict;
 use crate::error::{Error, Result};
 
-/// A kind of network, whose layouts are told from each other by tensor names.
-pub(crate) struct Family {
-    /// What it is called in messages.
-    pub(crate) name: &'static str,
-    /// Its layouts, for messages.
-    known: &'static str,
-    /// The layouts that tell-tale names speak for.
-    layouts: fn(&[&str]) -> Vec<Layout>,
+/// A kind of generator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Family {
+    /// Karras et al. 2020, see [`StyleGan2`](crate::StyleGan2).
+    StyleGan2,
+    /// Karras et al. 2019, see [`StyleGan`](crate::StyleGan).
+    StyleGan,
+    /// Karras et al. 2018, see [`PgGan`](crate::PgGan).
+    PgGan,
+    /// Brock, Donahue and Simonyan 2019, see [`BigGan`](crate::BigGan).
+    BigGan,
 }
 
-/// StyleGAN2 generators.
-pub(crate) const STYLEGAN2: Family = Family {
-    name: "StyleGAN2",
-    known: "StyleGAN2 generators of NVIDIA (PyTorch), rosinality and genforce",
-    layouts: stylegan2_layouts,
-};
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Family::StyleGan2 => "StyleGAN2",
+            Family::StyleGan => "StyleGAN",
+            Family::PgGan => "PGGAN",
+            Family::BigGan => "BigGAN",
+        })
+    }
+}
 
-/// StyleGAN generators.
-pub(crate) const STYLEGAN: Family = Family {
-    name: "StyleGAN",
-    known: "StyleGAN generators of genforce, interfacegan and mganprior",
-    layouts: stylegan_layouts,
-};
+impl Family {
+    const ALL: [Family; 4] = [Family::StyleGan2, Family::StyleGan, Family::PgGan, Family::BigGan];
 
-/// PGGAN generators.
-pub(crate) const PGGAN: Family = Family {
-    name: "PGGAN",
-    known: "PGGAN generators of genforce, mganprior and interfacegan",
-    layouts: pggan_layouts,
-};
+    /// The type that opens it.
+    fn reader(self) -> &'static str {
+        match self {
+            Family::StyleGan2 => "StyleGan2",
+            Family::StyleGan => "StyleGan",
+            Family::PgGan => "PgGan",
+            Family::BigGan => "BigGan",
+        }
+    }
+
+    /// Its layouts, for messages.
+    fn known(self) -> &'static str {
+        match self {
+            Family::StyleGan2 => {
+                "StyleGAN2 generators of NVIDIA (PyTorch), rosinality and genforce"
+            }
+            Family::StyleGan => "StyleGAN generators of genforce, interfacegan and mganprior",
+            Family::PgGan => "PGGAN generators of genforce, mganprior and interfacegan",
+            Family::BigGan => "BigGAN-deep generators in the layout of Hugging Face",
+        }
+    }
+
+    /// The layouts that tell-tale names speak for.
+    fn layouts(self, names: &[&str]) -> Vec<Layout> {
+        match self {
+            Family::StyleGan2 => stylegan2_layouts(names),
+            Family::StyleGan => stylegan_layouts(names),
+            Family::PgGan => pggan_layouts(names),
+            Family::BigGan => biggan_layouts(names),
+        }
+    }
+
+    /// Its layouts, each with the prefix of its names.
+    fn places(self, dict: &StateDict) -> Vec<(Layout, &'static str)> {
+        let mut found = Vec::new();
+        for level in LEVELS {
+            let names: Vec<_> = dict.names().filter_map(|name| name.strip_prefix(level)).collect();
+            found.extend(self.layouts(&names).into_iter().map(|layout| (layout, level)));
+        }
+        // Training files of genforce hold both; the running average gives the better images.
+        if found.iter().any(|(_, level)| *level == "generator_smooth.") {
+            found.retain(|(_, level)| *level != "generator.");
+        }
+        found
+    }
+}
 
 /// Names under which training files nest a generator; the top level first.
 const LEVELS: [&str; 5] = ["", "G_ema.", "g_ema.", "generator_smooth.", "generator."];
@@ -54,6 +98,8 @@ pub enum Layout {
     InterfaceGan,
     /// `genforce/mganprior`.
     MganPrior,
+    /// `huggingface/pytorch-pretrained-BigGAN`.
+    HuggingFace,
 }
 
 impl fmt::Display for Layout {
@@ -64,41 +110,55 @@ impl fmt::Display for Layout {
             Layout::Genforce => "genforce",
             Layout::InterfaceGan => "interfacegan",
             Layout::MganPrior => "mganprior",
+            Layout::HuggingFace => "Hugging Face",
         })
     }
 }
 
-/// Tells the layout of a StyleGAN2 generator from the tensor names alone, at the top level or nested as in training files
+/// Tells family and layout of a generator from the tensor names alone, at the top level or nested as in training files
 /// (`G_ema.`, `g_ema.`, `generator_smooth.`, `generator.`).
 ///
 /// # Errors
 /// [`Error::Layout`] if no layout fits or more than one.
-pub fn recognise(dict: &StateDict) -> Result<Layout> {
-    locate(dict, &STYLEGAN2).map(|(layout, _)| layout)
+pub fn recognise(dict: &StateDict) -> Result<(Family, Layout)> {
+    const KNOWN: &str = "generators of StyleGAN2, StyleGAN, PGGAN and BigGAN";
+    let family = Family::ALL.into_iter().find(|family| !family.places(dict).is_empty());
+    match family {
+        Some(family) => locate(dict, family).map(|(layout, _)| (family, layout)),
+        None => Err(unknown(dict, why_unknown(dict), KNOWN)),
+    }
 }
 
 /// The layout and the prefix of the names of a generator of that family.
-pub(crate) fn locate(dict: &StateDict, family: &Family) -> Result<(Layout, &'static str)> {
-    let mut found = Vec::new();
-    for level in LEVELS {
-        let names: Vec<_> = dict.names().filter_map(|name| name.strip_prefix(level)).collect();
-        found.extend((family.layouts)(&names).into_iter().map(|layout| (layout, level)));
-    }
-    // Training files of genforce hold both; the running average gives the better images.
-    if found.iter().any(|(_, level)| *level == "generator_smooth.") {
-        found.retain(|(_, level)| *level != "generator.");
-    }
-    match found.as_slice() {
-        [] => Err(unknown(dict, why_unknown(dict, family), family)),
-        [one] => Ok(*one),
-        [(a, at), (b, bt), ..] => {
-            let place = |level: &str| match level {
-                "" => "at the top level".to_owned(),
-                level => format!("under `{level}`"),
-            };
-            let (at, bt) = (place(at), place(bt));
-            Err(unknown(dict, format!("it fits both {a} ({at}) and {b} ({bt})"), family))
+pub(crate) fn locate(dict: &StateDict, family: Family) -> Result<(Layout, &'static str)> {
+    let found = family.places(dict);
+    let other = Family::ALL
+        .into_iter()
+        .filter(|&other| other != family)
+        .find_map(|other| Some((other, *other.places(dict).first()?)));
+    let reason = match (found.as_slice(), other) {
+        ([one], None) => return Ok(*one),
+        ([], None) => why_unknown(dict),
+        // A network that can be read, but not as this one.
+        ([], Some((other, _))) => {
+            format!("this is a {other} generator, to be opened as {}", other.reader())
         }
+        ([(a, at), (b, bt), ..], _) => {
+            format!("it fits both {a} ({}) and {b} ({})", place(at), place(bt))
+        }
+        ([(a, at)], Some((other, (b, bt)))) => format!(
+            "it fits both {family} ({a}, {}) and {other} ({b}, {}); a file holds one generator",
+            place(at),
+            place(bt)
+        ),
+    };
+    Err(unknown(dict, reason, family.known()))
+}
+
+fn place(level: &str) -> String {
+    match level {
+        "" => "at the top level".to_owned(),
+        level => format!("under `{level}`"),
     }
 }
 
@@ -157,6 +217,13 @@ fn pggan_layouts(names: &[&str]) -> Vec<Layout> {
     found
 }
 
+fn biggan_layouts(names: &[&str]) -> Vec<Layout> {
+    let marks =
+        ["embeddings.weight", "generator.gen_z.", "generator.layers.", "generator.conv_to_rgb."];
+    let found = names.iter().any(|name| marks.iter().any(|mark| name.starts_with(mark)));
+    if found { vec![Layout::HuggingFace] } else { Vec::new() }
+}
+
 /// Whether the name is one of NVIDIA's mapping network.
 pub(crate) fn is_mapping(name: &str) -> bool {
     match name.split('.').collect::<Vec<_>>()[..] {
@@ -166,25 +233,16 @@ pub(crate) fn is_mapping(name: &str) -> bool {
     }
 }
 
-/// Whether some level has names of that family.
-fn locate_alone(dict: &StateDict, family: &Family) -> bool {
-    LEVELS.iter().any(|level| {
-        let names: Vec<_> = dict.names().filter_map(|name| name.strip_prefix(level)).collect();
-        !(family.layouts)(&names).is_empty()
-    })
+fn unknown(dict: &StateDict, reason: String, known: &'static str) -> Error {
+    Error::Layout { reason, known, found: dict.first_names() }
 }
 
-fn unknown(dict: &StateDict, reason: String, family: &Family) -> Error {
-    Error::Layout { reason, known: family.known, found: dict.first_names() }
-}
-
-fn why_unknown(dict: &StateDict, family: &Family) -> String {
+fn why_unknown(dict: &StateDict) -> String {
     // Common files that are something else, the most telling names first.
-    const OTHERS: [(&[&str], &str); 8] = [
+    const OTHERS: [(&[&str], &str); 7] = [
         (&["G.synthesis.b4.", "g.conv1.conv."], "only the raw generator is there, no average"),
         (&["synthesis.input.", "synthesis.L0_"], "this is a StyleGAN3 generator"),
         (&["synthesis.layer0."], "this is part of a StyleGAN generator"),
-        (&["generator.gen_z."], "this is a BigGAN generator, see BigGan::open"),
         (&["course_mapping."], "this is an editing network"),
         (&["encoder.input_layer.", "decoder.conv1.conv."], "this is an encoder with its decoder"),
         (&["b4.out.", "final_linear.", "fromrgb.", "input0."], "this is a discriminator"),
@@ -192,12 +250,6 @@ fn why_unknown(dict: &StateDict, family: &Family) -> String {
     ];
     if dict.is_empty() {
         return "there are no tensors".to_owned();
-    }
-    // A network that can be read, but not as this one.
-    for (other, reader) in [(&STYLEGAN2, "StyleGan2"), (&STYLEGAN, "StyleGan"), (&PGGAN, "PgGan")] {
-        if other.name != family.name && locate_alone(dict, other) {
-            return format!("this is a {} generator, to be opened as {reader}", other.name);
-        }
     }
     let has = |marks: &[&str]| dict.names().any(|name| marks.iter().any(|m| name.contains(m)));
     let other = OTHERS.iter().find(|(marks, _)| has(marks));

@@ -29,11 +29,10 @@ mod stylegan;
 #[cfg(test)]
 mod tests;
 
-pub use layout::{Layout, recognise};
+pub use layout::{Family, Layout, recognise};
 pub use state_dict::{HostTensor, StateDict};
 
 use crate::error::{Error, Result};
-use layout::Family;
 
 /// A generator's tensors under their canonical names.
 #[derive(Debug)]
@@ -48,7 +47,7 @@ pub(crate) struct Canonical {
 
 /// Recognises the layout of a StyleGAN2 generator and converts; other networks of a training file are dropped.
 pub(crate) fn canonical(mut dict: StateDict) -> Result<Canonical> {
-    let (layout, prefix) = layout::locate(&dict, &layout::STYLEGAN2)?;
+    let (layout, prefix) = layout::locate(&dict, Family::StyleGan2)?;
     if !prefix.is_empty() {
         // rosinality keeps the average latent beside the network.
         let latent_avg = dict.take("latent_avg").ok();
@@ -70,15 +69,20 @@ pub(crate) fn canonical_stylegan(
     dict: StateDict,
     fused: &dyn Fn(usize) -> bool,
 ) -> Result<Canonical> {
-    let (layout, prefix) = layout::locate(&dict, &layout::STYLEGAN)?;
+    let (layout, prefix) = layout::locate(&dict, Family::StyleGan)?;
     stylegan::to_canonical(dict.into_subset(prefix), layout, fused)
 }
 
 /// As [`canonical`], for a PGGAN generator; `fused` says whether it up-samples by transposed convolutions where neither
 /// names nor shapes do.
 pub(crate) fn canonical_pggan(dict: StateDict, fused: Option<bool>) -> Result<Canonical> {
-    let (layout, prefix) = layout::locate(&dict, &layout::PGGAN)?;
+    let (layout, prefix) = layout::locate(&dict, Family::PgGan)?;
     pggan::to_canonical(dict.into_subset(prefix), layout, fused)
+}
+
+/// An error unless these are the tensors of a BigGAN generator; they need no conversion.
+pub(crate) fn check_biggan(dict: &StateDict) -> Result<Layout> {
+    layout::locate(dict, Family::BigGan).map(|(layout, _)| layout)
 }
 
 /// A number of a tensor's name, as the original code writes it.
@@ -115,8 +119,8 @@ fn up_weight(name: &str, tensor: HostTensor, fused: bool) -> Result<HostTensor> 
 }
 
 /// For a tensor that no table knows.
-fn leftover(name: &str, tensor: &HostTensor, layout: Layout, family: &Family) -> Error {
-    let expected = format!("no such tensor in a {} generator of {layout}", family.name);
+fn leftover(name: &str, tensor: &HostTensor, layout: Layout, family: Family) -> Error {
+    let expected = format!("no such tensor in a {family} generator of {layout}");
     state_dict::weights(name, expected, tensor.shape_text())
 }
 

@@ -1,6 +1,6 @@
 //! `NVlabs/stylegan2-ada-pytorch`: the canonical names themselves.
 
-use super::layout::STYLEGAN2;
+use super::layout::Family;
 use super::layout::is_mapping;
 use super::state_dict::StateDict;
 use super::{Canonical, Layout, block, index, leftover};
@@ -21,7 +21,7 @@ pub(crate) fn to_canonical(dict: StateDict) -> Result<Canonical> {
             None => false,
         };
         if !known {
-            return Err(leftover(&name, &tensor, Layout::Nvidia, &STYLEGAN2));
+            return Err(leftover(&name, &tensor, Layout::Nvidia, Family::StyleGan2));
         }
         dict.insert(full, tensor)?;
     }

@@ -11,7 +11,7 @@
 //! Stored differently are the kernels of up-sampling layers, see [`up_weight`], of which transposed convolutions also have
 //! other axes.
 
-use super::layout::PGGAN;
+use super::layout::Family;
 use super::state_dict::StateDict;
 use super::{Canonical, Layout, index, leftover, paired_convolution, up_weight};
 use crate::error::Result;
@@ -30,7 +30,7 @@ pub(super) fn to_canonical(
             continue;
         }
         let Some((place, weight)) = place(&name, layout) else {
-            return Err(leftover(&name, &tensor, layout, &PGGAN));
+            return Err(leftover(&name, &tensor, layout, Family::PgGan));
         };
         let tensor = match weight {
             Weight::AsStored => tensor,

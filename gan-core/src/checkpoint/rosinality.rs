@@ -4,7 +4,7 @@
 //! size 1, a factor `1/sqrt(fan_in)` on convolutions before demodulation (which sees it only through its
 //! epsilon), and filters that include the gain 4 of upsampling.
 
-use super::layout::STYLEGAN2;
+use super::layout::Family;
 use super::state_dict::{HostTensor, StateDict};
 use super::{
     Canonical, Layout, add_unused_filters, block, convolution, index, leftover, mean_latent,
@@ -17,7 +17,7 @@ pub(crate) fn to_canonical(dict: StateDict) -> Result<Canonical> {
     let (tensors, mut dict) = dict.into_parts();
     for (name, tensor) in tensors {
         let Some(place) = place(&name) else {
-            return Err(leftover(&name, &tensor, Layout::Rosinality, &STYLEGAN2));
+            return Err(leftover(&name, &tensor, Layout::Rosinality, Family::StyleGan2));
         };
         let tensor = convert(&name, &place, tensor)?;
         dict.insert(place, tensor)?;

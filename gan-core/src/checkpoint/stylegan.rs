@@ -15,7 +15,7 @@
 //! after it, and the kernels of up-sampling layers, see [`up_weight`].
 
 use super::genforce::embedding;
-use super::layout::STYLEGAN;
+use super::layout::Family;
 use super::state_dict::{HostTensor, StateDict, weights};
 use super::{Canonical, Layout, index, leftover, mean_latent, paired_convolution, up_weight};
 use crate::error::Result;
@@ -40,7 +40,7 @@ pub(super) fn to_canonical(
             }
             _ => {
                 let Some((place, form)) = place(&name, layout) else {
-                    return Err(leftover(&name, &tensor, layout, &STYLEGAN));
+                    return Err(leftover(&name, &tensor, layout, Family::StyleGan));
                 };
                 dict.insert(place, form.convert(&name, tensor, fused)?)?;
             }

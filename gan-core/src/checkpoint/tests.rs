@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
-use super::layout::{STYLEGAN2, locate};
+use super::layout::locate;
 use super::*;
 
 const ROSINALITY_R16: &str = "stylegan2/rosinality_generator_r16";
@@ -221,7 +221,7 @@ fn rosinality_training_file_and_average() {
     file = merge(file, &nested(&dict, "g."));
     file = merge(file, &named(&["d.final_linear.0.weight", "g_optim.state"]));
     file.insert("latent_avg", average.clone()).unwrap();
-    assert_eq!(recognise(&file).unwrap(), Layout::Rosinality);
+    assert_eq!(recognise(&file).unwrap(), (Family::StyleGan2, Layout::Rosinality));
     let out = canonical(file).unwrap().dict;
     assert_eq!(names(&out), canonical_names(8, 8, 0, true));
     assert_eq!(out.get("mapping.w_avg").unwrap(), &tensor(&[10], &average.data));
@@ -319,11 +319,11 @@ fn genforce_training_file() {
         raw.insert(format!("generator.{name}"), t.clone().scale(2.0)).unwrap();
     }
     let file = merge(merge(smooth, &raw), &named(&["discriminator.input0.weight"]));
-    assert_eq!(locate(&file, &STYLEGAN2).unwrap(), (Layout::Genforce, "generator_smooth."));
+    assert_eq!(locate(&file, Family::StyleGan2).unwrap(), (Layout::Genforce, "generator_smooth."));
     let out = canonical(file).unwrap().dict;
     let mut buffers = merge(dict, &named(&["truncation.truncation", "synthesis.lod", "lod"]));
     assert_eq!(canonical(buffers.clone()).unwrap().dict, out);
-    assert_eq!(locate(&raw, &STYLEGAN2).unwrap(), (Layout::Genforce, "generator."));
+    assert_eq!(locate(&raw, Family::StyleGan2).unwrap(), (Layout::Genforce, "generator."));
     assert_ne!(canonical(raw).unwrap().dict, out);
 
     // An average of another shape, and an embedding that could ask for all memory.
@@ -410,7 +410,7 @@ fn every_wrong_rank_is_an_error_or_left_to_the_network() {
 
 #[test]
 fn ambiguous_and_unknown_layouts() {
-    let message = |dict: &StateDict| match recognise(dict) {
+    let message = |dict: &StateDict| match locate(dict, Family::StyleGan2) {
         Err(e @ Error::Layout { .. }) => e.to_string(),
         other => panic!("{other:?}"),
     };
@@ -440,6 +440,13 @@ fn ambiguous_and_unknown_layouts() {
         let text = message(&named(names));
         assert!(text.contains(what), "{text}");
     }
+    let pggan = named(&["layer0.weight", "lod", "output2.weight"]);
+    assert_eq!(recognise(&pggan).unwrap(), (Family::PgGan, Layout::Genforce));
+    let both = recognise(&merge(pggan, &a)).unwrap_err().to_string();
+    let expected =
+        "it fits both StyleGAN2 (NVIDIA, at the top level) and PGGAN (genforce, at the top level)";
+    assert!(both.contains(expected), "{both}");
+    assert!(recognise(&named(&["visual.proj"])).unwrap_err().to_string().contains("no layout"));
     let text = message(&named(&["visual.proj", "a", "b", "c", "d", "e"]));
     assert!(text.ends_with("first tensors: a, b, c, d, e, ..."), "{text}");
     assert_eq!(Layout::Genforce.to_string(), "genforce");

@@ -2,7 +2,7 @@
 
 use crate::backend::Device;
 use crate::error::{Error, Result};
-use crate::latent::Direction;
+use crate::latent::{Direction, Editable};
 use crate::layers::Layers;
 use crate::memory;
 use crate::random::Seeds;
@@ -200,6 +200,12 @@ impl WPlus {
     /// strengths that are not finite.
     pub fn edited(&self, edits: &[(&Direction<W>, f64)]) -> Result<Self> {
         shift_layers(&self.0, edits).map(WPlus)
+    }
+}
+
+impl Editable<W> for WPlus {
+    fn shifted(&self, direction: &Direction<W>, strength: f64) -> Result<Self> {
+        self.edited(&[(direction, strength)])
     }
 }
 

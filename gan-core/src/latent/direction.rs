@@ -63,3 +63,13 @@ impl<S> Direction<S> {
         Ok(self.vector.iter().map(|&v| (f64::from(v) * strength) as f32).collect())
     }
 }
+
+/// Codes that directions of the space `S` move.
+pub trait Editable<S>: Sized {
+    /// Moved by `strength` along a direction, in its layers where there are several.
+    ///
+    /// # Errors
+    /// [`Error::Latent`] for a direction of another length, [`Error::Argument`] for layers that do not exist or a strength
+    /// that is not finite.
+    fn shifted(&self, direction: &Direction<S>, strength: f64) -> Result<Self>;
+}

@@ -7,7 +7,7 @@ mod styles;
 mod z_plus;
 
 pub use codes::{W, WPlus, Z};
-pub use direction::Direction;
+pub use direction::{Direction, Editable};
 pub use inputs::{Labels, Noise, Truncation};
 pub use styles::{StyleEntry, StyleKind, Styles};
 pub use z_plus::{ZPlus, ZTruncation};

@@ -71,6 +71,11 @@ impl Styles {
         Err(Error::Latent { what: "styles", expected: names(layout), found: names(&self.layout) })
     }
 
+    /// Number of codes.
+    pub fn batch(&self) -> usize {
+        self.tensors.first().map_or(0, |t| t.shape()[0])
+    }
+
     /// The layout.
     pub fn layout(&self) -> &Arc<[StyleEntry]> {
         &self.layout

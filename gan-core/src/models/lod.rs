@@ -48,6 +48,11 @@ impl Lod {
         self.0 < above as f64 + 1.0
     }
 
+    /// Whether there is an image after a block: one that is full-grown leaves it to the blocks after it.
+    pub(super) fn shows(self, above: usize) -> bool {
+        self.0 > above as f64 - 1.0
+    }
+
     /// The image after a block, from that before it, `[n, 3, h/2, w/2]`, and the block's own colours, `[n, 3, h, w]`,
     /// which are asked for only if they show.
     pub(super) fn blend(
@@ -56,10 +61,10 @@ impl Lod {
         image: Option<Tensor>,
         colours: impl FnOnce() -> Result<Tensor>,
     ) -> Result<Option<Tensor>> {
-        let (lod, above) = (self.0, above as f64);
-        if lod <= above - 1.0 {
+        if !self.shows(above) {
             return Ok(None);
         }
+        let (lod, above) = (self.0, above as f64);
         let Some(image) = image.filter(|_| lod > above) else { return colours().map(Some) };
         let image = nearest_upsample2d(&image)?;
         if lod >= above + 1.0 {

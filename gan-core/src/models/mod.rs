@@ -1,9 +1,18 @@
 //! The networks, a folder each, and what some of them share.
 
+mod any;
 pub mod biggan;
+mod grown;
 mod lod;
 mod mapping;
 mod noise;
 pub mod pggan;
+mod style_network;
 pub mod stylegan;
 pub mod stylegan2;
+
+pub use any::AnyGenerator;
+pub use style_network::{StyleNetwork, SynthesisNetwork};
+
+/// Is shown what the layers make, by name.
+type Visit<'a> = &'a mut dyn FnMut(&str, &crate::Tensor) -> crate::Result<()>;

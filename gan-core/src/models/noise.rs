@@ -60,48 +60,65 @@ impl StoredNoise {
     }
 }
 
-/// Hands each layer its noise.
+/// The noise of each layer, by the layer's index: a network may start at any of them.
 pub(super) struct NoiseSource<'a> {
     mode: Noise<'a>,
-    /// Random numbers drawn so far for each image.
-    used: u128,
-    given: std::slice::Iter<'a, Tensor>,
+    layers: Vec<Option<Slot<'a>>>,
     batch: usize,
 }
 
+struct Slot<'a> {
+    own: &'a StoredNoise,
+    given: Option<&'a Tensor>,
+    /// Random numbers that the layers before draw for each image.
+    start: u128,
+}
+
 impl<'a> NoiseSource<'a> {
-    /// For a network of `layers` layers with noise, and a batch of that size.
-    pub(super) fn new(mode: Noise<'a>, layers: usize, batch: usize) -> Result<Self> {
+    /// For a network of these layers, some without noise, and a batch of that size.
+    pub(super) fn new(
+        mode: Noise<'a>,
+        layers: impl Iterator<Item = Option<&'a StoredNoise>>,
+        batch: usize,
+    ) -> Result<Self> {
+        let layers: Vec<_> = layers.collect();
         let mut given = [].iter();
         if let Noise::Maps(maps) = mode {
-            if maps.len() != layers {
-                let expected = format!("{layers}, one for each convolution with noise");
+            let count = layers.iter().flatten().count();
+            if maps.len() != count {
+                let expected = format!("{count}, one for each convolution with noise");
                 return Err(Error::argument("noise maps", expected, maps.len()));
             }
             given = maps.iter();
         }
-        Ok(NoiseSource { mode, used: 0, given, batch })
+        let mut start = 0;
+        let slots = layers.into_iter().map(|layer| {
+            let own = layer?;
+            let slot = Slot { own, given: given.next(), start };
+            start += own.map.shape().iter().product::<usize>() as u128;
+            Some(slot)
+        });
+        let layers = slots.collect();
+        Ok(NoiseSource { mode, layers, batch })
     }
 
-    /// The map `[n or 1, 1, h, w]` of the next layer, before its strength.
-    pub(super) fn next(
-        &mut self,
-        own: Option<&StoredNoise>,
-        [h, w]: [usize; 2],
-    ) -> Result<Option<Tensor>> {
-        let Some(own) = own else { return Ok(None) };
+    /// The map `[n or 1, 1, h, w]` of a layer, before its strength; `None` if the layer has no noise.
+    pub(super) fn map(&self, layer: usize) -> Result<Option<Tensor>> {
+        let Some(Some(Slot { own, given, start })) = self.layers.get(layer) else {
+            return Ok(None);
+        };
         match self.mode {
             Noise::None => Ok(None),
             Noise::Const => own.map().map(Some),
-            Noise::Maps(_) => Ok(self.given.next().cloned()),
+            Noise::Maps(_) => Ok(given.cloned()),
             Noise::Random { seed } => {
                 // Each image has a stream of its own, so that it does not depend on the rest of the batch.
+                let [h, w] = own.map.dims2("noise")?;
                 let mut values = vec![0.0; self.batch * h * w];
                 for (image, values) in values.chunks_exact_mut(h * w).enumerate() {
-                    let start = ((image as u128) << 64) + self.used;
+                    let start = ((image as u128) << 64) + start;
                     Philox::at(seed, start).fill_normal(values);
                 }
-                self.used += (h * w) as u128;
                 Tensor::from_vec(values, &[self.batch, 1, h, w], own.map.device()).map(Some)
             }
         }

@@ -13,9 +13,11 @@ use crate::backend::Device;
 use crate::checkpoint::{self, StateDict};
 use crate::error::{Error, Result};
 use crate::generator::{Factorizable, Generator, Projection};
-use crate::latent::{Labels, StyleKind, Z, ZPlus, ZTruncation};
+use crate::latent::{Direction, Editable, Labels, StyleKind, Z, ZPlus, ZTruncation};
+use crate::models::Visit;
 use crate::nn::{BatchNorm, Params, SelfAttention, SpectralConv2d, SpectralLinear};
 use crate::random::Seeds;
+use crate::staged::{Features, Stage, Staged, check_stage};
 use crate::tensor::Tensor;
 
 use block::relu;
@@ -52,14 +54,48 @@ pub struct BigGan {
     colours: SpectralConv2d,
 }
 
-/// Is shown what the layers make, by name.
-type Visit<'a> = &'a mut dyn FnMut(&str, &Tensor) -> Result<()>;
+/// A code for each layer with the class that it is drawn for.
+#[derive(Clone, Debug)]
+pub struct Codes {
+    /// `[n, layers, z_dim]`
+    pub z: ZPlus,
+    /// `[n, classes]`
+    pub labels: Labels,
+    /// Chooses the statistics of batch normalisation.
+    pub truncation: ZTruncation,
+}
+
+impl Editable<Z> for Codes {
+    fn shifted(&self, direction: &Direction<Z>, strength: f64) -> Result<Self> {
+        Ok(Codes { z: self.z.shifted(direction, strength)?, ..self.clone() })
+    }
+}
+
+/// What drives the layers.
+struct Conditions<'a> {
+    z: &'a ZPlus,
+    embedded: Tensor,
+    truncation: f64,
+}
+
+impl Conditions<'_> {
+    /// That of the `i`-th layer that reads z, `[n, 2 z_dim]`.
+    fn get(&self, i: usize) -> Result<Tensor> {
+        Tensor::concat(&[self.z.layer(i)?.tensor(), &self.embedded], 1)
+    }
+}
 
 /// One entry of the original's list of layers.
 #[derive(Clone, Debug)]
 enum Layer {
     Block(Box<Block>),
     Attention(SelfAttention),
+}
+
+impl Layer {
+    fn is_block(&self) -> bool {
+        matches!(self, Layer::Block(_))
+    }
 }
 
 impl BigGan {
@@ -79,7 +115,7 @@ impl BigGan {
     /// # Errors
     /// As [`BigGan::open`]; [`Error::Argument`] for options that do not fit the tensors.
     pub fn from_state_dict(dict: StateDict, options: &Options, device: &Device) -> Result<Self> {
-        check_family(&dict)?;
+        checkpoint::check_biggan(&dict)?;
         let mut params = Params::upload(dict, device)?;
         let network = Self::new(&mut params, options)?;
         params.finish()?;
@@ -216,7 +252,9 @@ impl BigGan {
         labels: &Labels,
         truncation: ZTruncation,
     ) -> Result<Tensor> {
-        self.run(z, labels, truncation, None)
+        let conditions = self.conditions(z, labels, truncation)?;
+        let start = self.start(&conditions)?;
+        Ok(self.run(start, self.layers.len() + 2, &conditions, None)?.maps)
     }
 
     /// As [`BigGan::synthesize`], and shows `visit` what each layer makes, by the original's name: `embeddings`, `gen_z`
@@ -231,20 +269,18 @@ impl BigGan {
         truncation: ZTruncation,
         visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
     ) -> Result<Tensor> {
-        self.run(z, labels, truncation, Some(visit))
+        let conditions = self.conditions(z, labels, truncation)?;
+        visit("embeddings", &conditions.embedded)?;
+        let start = self.start(&conditions)?;
+        Ok(self.run(start, self.layers.len() + 2, &conditions, Some(visit))?.maps)
     }
 
-    fn run(
+    fn conditions<'a>(
         &self,
-        z: &ZPlus,
+        z: &'a ZPlus,
         labels: &Labels,
         truncation: ZTruncation,
-        visit: Option<Visit<'_>>,
-    ) -> Result<Tensor> {
-        // The channels that are no colours are there for whoever looks, not for the image.
-        let to_rgb = if visit.is_some() { &self.to_rgb } else { &self.colours };
-        let mut nobody = |_: &str, _: &Tensor| Ok(());
-        let visit = visit.unwrap_or(&mut nobody);
+    ) -> Result<Conditions<'a>> {
         let [n, layers, z_dim] = [0, 1, 2].map(|d| z.tensor().shape()[d]);
         if (layers, z_dim) != (self.latent_layers(), self.z_dim()) {
             return Err(Error::Latent {
@@ -258,30 +294,80 @@ impl BigGan {
             let (expected, found) = (format!("{n} rows"), format!("{} rows", embedded.shape()[0]));
             return Err(Error::Latent { what: "labels", expected, found });
         }
-        visit("embeddings", &embedded)?;
-        let truncation = truncation.get();
-        let mut next = 0;
-        let mut condition = || {
-            next += 1;
-            Tensor::concat(&[z.layer(next - 1)?.tensor(), &embedded], 1)
-        };
+        Ok(Conditions { z, embedded, truncation: truncation.get() })
+    }
 
-        let flat = self.gen_z.forward(&condition()?)?;
-        visit("gen_z", &flat)?;
-        let channels = self.gen_z.outputs() / (START * START);
-        let mut x = flat.reshape(&[n, START, START, channels])?.permute(&[0, 3, 1, 2])?;
-        for (i, layer) in self.layers.iter().enumerate() {
-            x = match layer {
-                Layer::Block(block) => block.forward(&x, &condition()?, truncation)?,
-                Layer::Attention(attention) => attention.forward(&x)?,
+    /// What the first linear layer sees.
+    fn start(&self, conditions: &Conditions<'_>) -> Result<Features> {
+        let input = conditions.get(0)?;
+        let [n, inputs] = input.dims2("z")?;
+        Features::new(0, input.reshape(&[n, inputs, 1, 1])?)
+    }
+
+    /// Runs the layers from the stage of `features` up to another.
+    fn run(
+        &self,
+        features: Features,
+        until: usize,
+        conditions: &Conditions<'_>,
+        visit: Option<Visit<'_>>,
+    ) -> Result<Features> {
+        // The channels that are no colours are there for whoever looks, not for the image.
+        let to_rgb = if visit.is_some() { &self.to_rgb } else { &self.colours };
+        let mut nobody = |_: &str, _: &Tensor| Ok(());
+        let visit = visit.unwrap_or(&mut nobody);
+        let Features { mut stage, maps: mut x, .. } = features;
+        while stage < until {
+            x = match stage.checked_sub(1).map(|i| (i, self.layers.get(i))) {
+                None => self.first(&x, visit)?,
+                Some((i, Some(layer))) => {
+                    let x = match layer {
+                        Layer::Block(block) => {
+                            // Latent layer 0 is the linear one.
+                            let before = self.layers[..i].iter().filter(|l| l.is_block()).count();
+                            block.forward(
+                                &x,
+                                &conditions.get(before + 1)?,
+                                conditions.truncation,
+                            )?
+                        }
+                        Layer::Attention(attention) => attention.forward(&x)?,
+                    };
+                    visit(&format!("layers.{i}"), &x)?;
+                    x
+                }
+                Some((_, None)) => self.last(&x, conditions.truncation, to_rgb, visit)?,
             };
-            visit(&format!("layers.{i}"), &x)?;
+            stage += 1;
         }
-        x = self.norm.forward(&x, truncation)?;
+        Features::new(stage, x)
+    }
+
+    /// From z and class `[n, 2 z_dim, 1, 1]` to the first features.
+    fn first(&self, x: &Tensor, visit: Visit<'_>) -> Result<Tensor> {
+        let [n, inputs, ..] = x.dims4("z")?;
+        let flat = self.gen_z.forward(&x.reshape(&[n, inputs])?)?;
+        visit("gen_z", &flat)?;
+        flat.reshape(&[n, START, START, self.start_channels()])?.permute(&[0, 3, 1, 2])
+    }
+
+    /// From the last features to the image.
+    fn last(
+        &self,
+        x: &Tensor,
+        truncation: f64,
+        to_rgb: &SpectralConv2d,
+        visit: Visit<'_>,
+    ) -> Result<Tensor> {
+        let x = self.norm.forward(x, truncation)?;
         visit("bn", &x)?;
-        x = to_rgb.forward(&relu(&x)?)?;
+        let x = to_rgb.forward(&relu(&x)?)?;
         visit("conv_to_rgb", &x)?;
         x.slice(1, 0, 3)?.tanh()
+    }
+
+    fn start_channels(&self) -> usize {
+        self.gen_z.outputs() / (START * START)
     }
 }
 
@@ -294,19 +380,47 @@ fn layers_beyond(params: &Params, index: usize) -> bool {
     params.names().filter_map(number).any(|i| i > index)
 }
 
-fn check_family(dict: &StateDict) -> Result<()> {
-    let marks =
-        ["embeddings.weight", "generator.gen_z.", "generator.layers.", "generator.conv_to_rgb."];
-    if dict.names().any(|name| marks.iter().any(|mark| name.starts_with(mark))) {
-        return Ok(());
+impl Staged for BigGan {
+    type Codes = Codes;
+
+    fn codes(&self, z: &Z, labels: Option<&Labels>) -> Result<Codes> {
+        let z = self.broadcast(z)?;
+        let Some(labels) = labels else {
+            let expected = format!("[n, {}], one for each code", self.label_dim());
+            return Err(Error::argument("labels", expected, "none"));
+        };
+        Ok(Codes { z, labels: labels.clone(), truncation: ZTruncation::default() })
     }
-    let reason = match checkpoint::recognise(dict) {
-        Ok(layout) => format!("this is a StyleGAN2 generator from {layout}, see StyleGan2::open"),
-        Err(Error::Layout { reason, .. }) => reason,
-        Err(other) => return Err(other),
-    };
-    let known = "BigGAN-deep generators in the layout of Hugging Face";
-    Err(Error::Layout { reason, known, found: dict.first_names() })
+
+    fn stages(&self) -> Vec<Stage> {
+        let (mut channels, mut side) = (self.start_channels(), START);
+        let mut stages = vec![
+            Stage::new("z", [2 * self.z_dim(), 1, 1]),
+            Stage::new("gen_z", [channels, side, side]),
+        ];
+        for (i, layer) in self.layers.iter().enumerate() {
+            if let Layer::Block(block) = layer {
+                channels = block.outputs();
+                side *= if block.upsamples() { 2 } else { 1 };
+            }
+            stages.push(Stage::new(format!("layers.{i}"), [channels, side, side]));
+        }
+        stages.push(Stage::new("image", self.image_shape()));
+        stages
+    }
+
+    fn head(&self, codes: &Codes, stage: usize) -> Result<Features> {
+        let until = check_stage(&self.stages(), stage)?;
+        let conditions = self.conditions(&codes.z, &codes.labels, codes.truncation)?;
+        self.run(self.start(&conditions)?, until, &conditions, None)
+    }
+
+    fn tail(&self, features: &Features, codes: &Codes) -> Result<Tensor> {
+        let stages = self.stages();
+        let conditions = self.conditions(&codes.z, &codes.labels, codes.truncation)?;
+        features.check(&stages, codes.z.tensor().shape()[0])?;
+        Ok(self.run(features.clone(), stages.len() - 1, &conditions, None)?.maps)
+    }
 }
 
 /// Directions lie in the space of z, layer by layer: layer 0 is `gen_z`, layer k the k-th block with the scales and
@@ -359,11 +473,7 @@ impl Generator for BigGan {
     }
 
     fn generate(&self, z: &Z, labels: Option<&Labels>) -> Result<Tensor> {
-        let z = self.broadcast(z)?;
-        let Some(labels) = labels else {
-            let expected = format!("[n, {}], one for each code", self.label_dim());
-            return Err(Error::argument("labels", expected, "none"));
-        };
-        self.synthesize(&z, labels, ZTruncation::default())
+        let Codes { z, labels, truncation } = self.codes(z, labels)?;
+        self.synthesize(&z, &labels, truncation)
     }
 }

@@ -14,10 +14,12 @@ use crate::backend::Device;
 use crate::checkpoint::{self, Layout, StateDict};
 use crate::error::{Error, Result};
 use crate::generator::{Factorizable, Generator, Projection};
-use crate::latent::{Labels, StyleKind, Z};
+use crate::latent::{Direction, Editable, Labels, StyleKind, Z};
 use crate::layers::Layers;
+use crate::models::grown::{Forward, Grown, GrownBlock, block_name};
 use crate::models::lod::Lod;
 use crate::nn::{Conv2dLayer, Params, normalize_2nd_moment};
+use crate::staged::{Features, Stage, Staged, check_stage};
 use crate::tensor::Tensor;
 
 /// A PGGAN generator.
@@ -31,21 +33,26 @@ use crate::tensor::Tensor;
 /// ```
 #[derive(Clone)]
 pub struct PgGan {
-    blocks: Vec<Block>,
+    blocks: Grown<Layer>,
     /// The first layer's weight as stored, `[channels, z_dim + label_dim, 4, 4]`.
     first: Tensor,
     label_dim: usize,
-    lod: Lod,
-    final_tanh: bool,
     layout: Layout,
 }
 
+/// A code, with its label if the network is conditional.
 #[derive(Clone, Debug)]
-struct Block {
-    name: String,
-    conv0: Layer,
-    conv1: Layer,
-    to_rgb: Conv2dLayer,
+pub struct Codes {
+    /// `[n, z_dim]`
+    pub z: Z,
+    /// `[n, label_dim]`
+    pub labels: Option<Labels>,
+}
+
+impl Editable<Z> for Codes {
+    fn shifted(&self, direction: &Direction<Z>, strength: f64) -> Result<Self> {
+        Ok(Codes { z: self.z.shifted(direction, strength)?, labels: self.labels.clone() })
+    }
 }
 
 impl PgGan {
@@ -69,7 +76,7 @@ impl PgGan {
         let four = Some(4);
         let first = params.take("b4.conv0.weight", &[None, None, four, four])?;
         params.insert("b4.conv0.weight", first.clone());
-        let mut blocks: Vec<Block> = Vec::new();
+        let mut blocks = Vec::new();
         let mut inputs = None;
         let mut colours = None;
         while blocks.is_empty() || params.has_layer(&block_name(blocks.len())) {
@@ -85,17 +92,19 @@ impl PgGan {
             inputs = Some(conv1.outputs());
             let to_rgb = to_rgb(&mut params, &format!("{name}.torgb"), conv1.outputs(), colours)?;
             colours = Some(to_rgb.outputs());
-            blocks.push(Block { name, conv0, conv1, to_rgb });
+            let size = [4 << blocks.len(); 2];
+            blocks.push(GrownBlock { name, size, layers: [conv0, conv1], to_rgb });
         }
         let lod = Lod::take(&mut params, "lod", options.lod, blocks.len())?;
         params.finish()?;
         let label_dim = options.label_dim;
-        if label_dim >= blocks[0].conv0.inputs() {
-            let expected = format!("below the {} inputs of the network", blocks[0].conv0.inputs());
+        let blocks = Grown::new(blocks, lod, options.final_tanh);
+        let inputs = blocks.first().inputs();
+        if label_dim >= inputs {
+            let expected = format!("below the {inputs} inputs of the network");
             return Err(Error::argument("label_dim", expected, label_dim));
         }
-        let (final_tanh, layout) = (options.final_tanh, canonical.layout);
-        Ok(PgGan { blocks, first, label_dim, lod, final_tanh, layout })
+        Ok(PgGan { blocks, first, label_dim, layout: canonical.layout })
     }
 
     /// The layout that it was read from.
@@ -105,16 +114,15 @@ impl PgGan {
 
     /// Level of detail: 0 is the full resolution, and each whole number halves it, images keeping their size.
     pub fn lod(&self) -> f64 {
-        self.lod.value()
+        self.blocks.lod()
     }
 
     /// At another level of detail.
     ///
     /// # Errors
     /// [`Error::Argument`] unless it is between 0 and that of the first block, `log2(resolution / 4)`.
-    pub fn with_lod(mut self, lod: f64) -> Result<Self> {
-        self.lod = Lod::new(lod, self.blocks.len())?;
-        Ok(self)
+    pub fn with_lod(self, lod: f64) -> Result<Self> {
+        Ok(PgGan { blocks: self.blocks.with_lod(lod)?, ..self })
     }
 
     /// Codes `[seeds, z_dim]`, the same as the published tools make of these seeds one by one.
@@ -140,14 +148,18 @@ impl PgGan {
     /// # Errors
     /// As [`PgGan::generate`](Generator::generate).
     pub fn input(&self, z: &Z, labels: Option<&Labels>) -> Result<Tensor> {
-        let z = self.normalized(z)?;
-        let n = z.tensor().shape()[0];
+        self.joined(self.normalized(z)?.tensor(), labels)
+    }
+
+    /// Codes, then the label.
+    fn joined(&self, z: &Tensor, labels: Option<&Labels>) -> Result<Tensor> {
+        let n = z.shape()[0];
         let Some(labels) = labels else {
             if self.label_dim > 0 {
                 let expected = format!("[n, {}], one for each code", self.label_dim);
                 return Err(Error::argument("labels", expected, "none"));
             }
-            return Ok(z.tensor().clone());
+            return Ok(z.clone());
         };
         if self.label_dim == 0 {
             let expected = "none: this network is not conditional";
@@ -160,7 +172,7 @@ impl PgGan {
                 found: format!("{:?}", labels.tensor().shape()),
             });
         }
-        Tensor::concat(&[z.tensor(), labels.tensor()], 1)
+        Tensor::concat(&[z, labels.tensor()], 1)
     }
 
     /// As [`Generator::generate`], and shows `visit` the name and the result `[n, channels, h, w]` of each layer, such as
@@ -174,22 +186,38 @@ impl PgGan {
         labels: Option<&Labels>,
         visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
     ) -> Result<Tensor> {
-        let code = self.input(z, labels)?;
+        let start = self.start(z, labels)?;
+        Ok(self.run(start, self.stages().len() - 1, visit)?.maps)
+    }
+
+    /// The first stage: the code as it is, then the label.
+    fn start(&self, z: &Z, labels: Option<&Labels>) -> Result<Features> {
+        self.check_code(z)?;
+        let code = self.joined(z.tensor(), labels)?;
         let [n, inputs] = code.dims2("z")?;
-        let mut x = code.reshape(&[n, inputs, 1, 1])?;
-        let mut image = None;
-        for (above, block) in (0..self.blocks.len()).rev().zip(&self.blocks) {
-            if self.lod.needs(above) {
-                for (name, layer) in [("conv0", &block.conv0), ("conv1", &block.conv1)] {
-                    x = layer.forward(&x)?;
-                    visit(&format!("{}.{name}", block.name), &x)?;
-                }
+        Features::new(0, code.reshape(&[n, inputs, 1, 1])?)
+    }
+
+    fn run(
+        &self,
+        features: Features,
+        until: usize,
+        visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
+    ) -> Result<Features> {
+        let z_dim = self.z_dim();
+        let layer = |i: usize, layer: &Layer, x: &Tensor| match i {
+            0 => {
+                let z = normalize_2nd_moment(&x.slice(1, 0, z_dim)?)?;
+                let label = (self.label_dim > 0).then(|| x.slice(1, z_dim, self.label_dim));
+                let label = label.transpose()?;
+                let parts: Vec<&Tensor> = [&z].into_iter().chain(&label).collect();
+                layer.forward(&Tensor::concat(&parts, 1)?)
             }
-            let colours = || block.to_rgb.forward(&normalize_2nd_moment(&x)?, 1.0);
-            image = self.lod.blend(above, image, colours)?;
-        }
-        let image = image.ok_or_else(|| Error::shape("pggan", "a block with colours", "none"))?;
-        if self.final_tanh { image.tanh() } else { Ok(image) }
+            _ => layer.forward(x),
+        };
+        let colours =
+            |to_rgb: &Conv2dLayer, x: &Tensor| to_rgb.forward(&normalize_2nd_moment(x)?, 1.0);
+        self.blocks.run(features, until, &Forward { layer: &layer, colours: &colours }, visit)
     }
 
     fn check_code(&self, z: &Z) -> Result<()> {
@@ -204,11 +232,6 @@ impl PgGan {
     }
 }
 
-fn block_name(k: usize) -> String {
-    // Layouts know no more than 16 blocks.
-    format!("b{}", 4usize << k.min(24))
-}
-
 impl fmt::Debug for PgGan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [colours, h, w] = self.image_shape();
@@ -219,7 +242,7 @@ impl fmt::Debug for PgGan {
 
 impl Generator for PgGan {
     fn z_dim(&self) -> usize {
-        self.blocks[0].conv0.inputs() - self.label_dim
+        self.blocks.first().inputs() - self.label_dim
     }
 
     fn label_dim(&self) -> usize {
@@ -227,16 +250,41 @@ impl Generator for PgGan {
     }
 
     fn image_shape(&self) -> [usize; 3] {
-        let size = 4 << (self.blocks.len() - 1);
-        [self.blocks[0].to_rgb.outputs(), size, size]
+        self.blocks.image_shape()
     }
 
     fn device(&self) -> &Device {
-        self.blocks[0].conv0.device()
+        self.blocks.first().device()
     }
 
     fn generate(&self, z: &Z, labels: Option<&Labels>) -> Result<Tensor> {
         self.generate_with(z, labels, &mut |_, _| Ok(()))
+    }
+}
+
+impl Staged for PgGan {
+    type Codes = Codes;
+
+    fn codes(&self, z: &Z, labels: Option<&Labels>) -> Result<Codes> {
+        self.start(z, labels)?;
+        Ok(Codes { z: z.clone(), labels: labels.cloned() })
+    }
+
+    fn stages(&self) -> Vec<Stage> {
+        let start = Stage::new("z", [self.blocks.first().inputs(), 1, 1]);
+        self.blocks.stages(start, Layer::outputs)
+    }
+
+    fn head(&self, codes: &Codes, stage: usize) -> Result<Features> {
+        let until = check_stage(&self.stages(), stage)?;
+        self.run(self.start(&codes.z, codes.labels.as_ref())?, until, &mut |_, _| Ok(()))
+    }
+
+    /// No layer but the first reads the codes, so there may be another number of them.
+    fn tail(&self, features: &Features, _: &Codes) -> Result<Tensor> {
+        let stages = self.stages();
+        features.check(&stages, features.maps().shape()[0])?;
+        Ok(self.run(features.clone(), stages.len() - 1, &mut |_, _| Ok(()))?.maps)
     }
 }
 

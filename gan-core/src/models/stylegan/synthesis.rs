@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use crate::backend::Device;
 use crate::error::{Error, Result};
+use crate::generator::Projection;
 use crate::latent::{Noise, StyleEntry, StyleKind, Styles, WPlus};
+use crate::models::grown::{Forward, Grown, GrownBlock, block_name};
 use crate::models::lod::Lod;
 use crate::models::noise::{NoiseSource, StoredNoise};
 use crate::models::pggan::to_rgb;
 use crate::models::stylegan::Options;
 use crate::models::stylegan::layer::{Source, SynthesisLayer};
+use crate::models::{SynthesisNetwork, Visit};
 use crate::nn::{Conv2dLayer, Params};
+use crate::staged::{Features, Stage, check_stage};
 use crate::tensor::Tensor;
 
 /// Blocks of doubling resolution (StyleGAN, figure 1; `SynthesisModule` of genforce).
@@ -18,26 +22,8 @@ use crate::tensor::Tensor;
 pub struct Synthesis {
     /// `[c, 4, 4]`, unless the first layer sees a vector of W+.
     constant: Option<Tensor>,
-    blocks: Vec<Block>,
+    blocks: Grown<SynthesisLayer>,
     layout: Arc<[StyleEntry]>,
-    lod: Lod,
-    final_tanh: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Block {
-    name: String,
-    /// Height and width of its result.
-    size: [usize; 2],
-    conv0: SynthesisLayer,
-    conv1: SynthesisLayer,
-    to_rgb: Conv2dLayer,
-}
-
-impl Block {
-    fn layers(&self) -> [(&'static str, &SynthesisLayer); 2] {
-        [("conv0", &self.conv0), ("conv1", &self.conv1)]
-    }
 }
 
 impl Synthesis {
@@ -55,11 +41,10 @@ impl Synthesis {
         };
         let mut inputs = constant.as_ref().map(|c| c.shape()[0]);
         let (mut w_dim, mut colours) = (None, None);
-        let mut blocks: Vec<Block> = Vec::new();
+        let mut blocks: Vec<GrownBlock<SynthesisLayer>> = Vec::new();
         loop {
             let k = blocks.len();
-            // Layouts know no more than 16 blocks.
-            let name = format!("b{}", 4usize << k.min(24));
+            let name = block_name(k);
             let path = format!("{prefix}{name}");
             if k > 0 && !params.has_layer(&path) {
                 break;
@@ -79,15 +64,15 @@ impl Synthesis {
             inputs = Some(conv1.outputs());
             let to_rgb = to_rgb(params, &format!("{path}.torgb"), conv1.outputs(), colours)?;
             colours = Some(to_rgb.outputs());
-            let block = Block { name, size, conv0, conv1, to_rgb };
+            let block = GrownBlock { name, size, layers: [conv0, conv1], to_rgb };
             for (layer, own) in block.layers() {
                 if let Some(noise) = own.noise() {
-                    noise.check_size(&format!("{path}.{layer}"), size, &format!("{prefix}b4"))?;
+                    noise.check_size(&format!("{prefix}{layer}"), size, &format!("{prefix}b4"))?;
                 }
             }
             blocks.push(block);
         }
-        let first = &blocks[0].conv0;
+        let [first, _] = &blocks[0].layers;
         if let Some(inputs) = first.inputs().filter(|&inputs| Some(inputs) != w_dim) {
             return Err(Error::Weights {
                 name: format!("{prefix}b4.conv0.weight"),
@@ -97,127 +82,54 @@ impl Synthesis {
         }
         let lod = Lod::take(params, &format!("{prefix}lod"), options.lod, blocks.len())?;
         let layout = layout(constant.is_some(), &blocks);
-        Ok(Synthesis { constant, blocks, layout, lod, final_tanh: options.final_tanh })
-    }
-
-    /// Number of vectors of a W+ code.
-    pub fn num_ws(&self) -> usize {
-        2 * self.blocks.len()
-    }
-
-    /// Length of a w vector.
-    pub fn w_dim(&self) -> usize {
-        self.blocks[0].conv0.affine().inputs()
-    }
-
-    /// Colours, height and width of its images.
-    pub fn image_shape(&self) -> [usize; 3] {
-        let last = &self.blocks[self.blocks.len() - 1];
-        [last.to_rgb.outputs(), last.size[0], last.size[1]]
-    }
-
-    /// The vectors of the style space: scale and bias of each layer, and before them, in networks without a constant, the
-    /// first layer's input.
-    pub fn style_layout(&self) -> &Arc<[StyleEntry]> {
-        &self.layout
-    }
-
-    /// The device that its weights are on.
-    pub fn device(&self) -> &Device {
-        self.blocks[0].conv0.device()
+        let blocks = Grown::new(blocks, lod, options.final_tanh);
+        Ok(Synthesis { constant, blocks, layout })
     }
 
     /// Level of detail: 0 is the full resolution, and each whole number halves it, images keeping their size.
     pub fn lod(&self) -> f64 {
-        self.lod.value()
+        self.blocks.lod()
     }
 
     /// At another level of detail.
     ///
     /// # Errors
     /// [`Error::Argument`] unless it is between 0 and that of the first block, `log2(resolution / 4)`.
-    pub fn with_lod(mut self, lod: f64) -> Result<Self> {
-        self.lod = Lod::new(lod, self.blocks.len())?;
-        Ok(self)
+    pub fn with_lod(self, lod: f64) -> Result<Self> {
+        Ok(Synthesis { blocks: self.blocks.with_lod(lod)?, ..self })
     }
 
-    /// Its layers, with their names, such as `b8.conv0`.
-    pub(super) fn layers(&self) -> impl Iterator<Item = (String, &SynthesisLayer)> {
-        let of_block =
-            |block| Block::layers(block).map(|(name, l)| (format!("{}.{name}", block.name), l));
-        self.blocks.iter().flat_map(of_block)
-    }
-
-    /// Styles of a W+ code `[n, num_ws, w_dim]`.
-    ///
-    /// # Errors
-    /// [`Error::Latent`] for codes of another geometry.
-    pub fn styles(&self, w: &WPlus) -> Result<Styles> {
-        let rows = w.vectors(self.num_ws(), self.w_dim())?;
-        let mut tensors = Vec::with_capacity(self.layout.len());
-        if self.constant.is_none() {
-            tensors.push(rows[0].clone());
-        }
-        for ((_, layer), row) in self.layers().zip(&rows) {
-            tensors.extend(layer.style(row)?);
-        }
-        Styles::new(Arc::clone(&self.layout), tensors)
-    }
-
-    /// Images `[n, colours, h, w]` of styles.
-    ///
-    /// # Errors
-    /// [`Error::Latent`] for styles of another layout, [`Error::Shape`] or [`Error::Argument`] for noise maps that do
-    /// not fit.
-    pub fn forward(&self, styles: &Styles, noise: Noise<'_>) -> Result<Tensor> {
-        self.forward_with(styles, noise, &mut |_, _| Ok(()))
-    }
-
-    /// As [`Synthesis::forward`], and shows `visit` the name and the result `[n, channels, h, w]` of each layer, such as
-    /// `b8.conv0`. At a level of detail of 1 or more, the last layers take no part.
-    ///
-    /// # Errors
-    /// As [`Synthesis::forward`], and those of `visit`.
-    pub fn forward_with(
-        &self,
-        styles: &Styles,
-        noise: Noise<'_>,
-        visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
-    ) -> Result<Tensor> {
-        styles.check_layout(&self.layout)?;
-        let n = styles.tensors()[0].shape()[0];
-        let mut noise = NoiseSource::new(noise, self.noises().count(), n)?;
-        let mut style = styles.tensors();
-        let mut x = match (&self.constant, style) {
-            (Some(constant), _) => {
+    /// What the first layer sees.
+    fn start(&self, styles: &Styles) -> Result<Features> {
+        let n = styles.batch();
+        let maps = match &self.constant {
+            Some(constant) => {
                 let [c, h, w] = [0, 1, 2].map(|d| constant.shape()[d]);
                 constant.reshape(&[1, c, h, w])?.expand(&[n, c, h, w])?
             }
-            (None, [code, rest @ ..]) => {
-                style = rest;
-                code.reshape(&[n, self.w_dim(), 1, 1])?
-            }
-            (None, []) => return Err(Error::shape("synthesis", "styles", "none")),
+            None => styles.tensors()[0].reshape(&[n, self.w_dim(), 1, 1])?,
         };
-        let mut image = None;
-        // The layout was compared, so there are two vectors for each layer.
-        let mut pairs = style.as_chunks::<2>().0.iter();
-        for (above, block) in (0..self.blocks.len()).rev().zip(&self.blocks) {
-            if self.lod.needs(above) {
-                for (name, layer) in block.layers() {
-                    let [scale, shift] =
-                        pairs.next().ok_or_else(|| Error::shape("synthesis", "more styles", n))?;
-                    let map = noise.next(layer.noise(), block.size)?;
-                    let parts = [scale, shift];
-                    x = layer.forward_with(&x, parts, map.as_ref(), &mut |_, _| Ok(()))?;
-                    visit(&format!("{}.{name}", block.name), &x)?;
-                }
-            }
-            image = self.lod.blend(above, image, || block.to_rgb.forward(&x, 1.0))?;
-        }
-        let image =
-            image.ok_or_else(|| Error::shape("synthesis", "a block with colours", "none"))?;
-        if self.final_tanh { image.tanh() } else { Ok(image) }
+        Features::new(0, maps)
+    }
+
+    fn run(
+        &self,
+        features: Features,
+        until: usize,
+        styles: &Styles,
+        noise: Noise<'_>,
+        visit: Visit<'_>,
+    ) -> Result<Features> {
+        let noises = self.blocks.layers().map(|(_, layer)| layer.noise());
+        let noise = NoiseSource::new(noise, noises, styles.batch())?;
+        // The layout was compared, so there are two vectors for each layer, and one before them without a constant.
+        let vectors = &styles.tensors()[usize::from(self.constant.is_none())..];
+        let layer = |i: usize, layer: &SynthesisLayer, x: &Tensor| {
+            let style = [&vectors[2 * i], &vectors[2 * i + 1]];
+            layer.forward_with(x, style, noise.map(i)?.as_ref(), &mut |_, _| Ok(()))
+        };
+        let colours = |to_rgb: &Conv2dLayer, x: &Tensor| to_rgb.forward(x, 1.0);
+        self.blocks.run(features, until, &Forward { layer: &layer, colours: &colours }, visit)
     }
 
     /// The stored noise maps, `[1, 1, h, w]` for each layer that has one, for a caller who wants to change them.
@@ -225,18 +137,98 @@ impl Synthesis {
     /// # Errors
     /// When the device fails.
     pub fn noise_maps(&self) -> Result<Vec<Tensor>> {
-        self.noises().map(StoredNoise::map).collect()
-    }
-
-    fn noises(&self) -> impl Iterator<Item = &StoredNoise> {
-        self.blocks.iter().flat_map(Block::layers).filter_map(|(_, layer)| layer.noise())
+        let layers = self.blocks.layers();
+        layers.filter_map(|(_, layer)| layer.noise()).map(StoredNoise::map).collect()
     }
 }
 
-fn layout(has_constant: bool, blocks: &[Block]) -> Arc<[StyleEntry]> {
+impl SynthesisNetwork for Synthesis {
+    fn num_ws(&self) -> usize {
+        2 * self.blocks.blocks().len()
+    }
+
+    fn w_dim(&self) -> usize {
+        self.blocks.first().affine().inputs()
+    }
+
+    fn image_shape(&self) -> [usize; 3] {
+        self.blocks.image_shape()
+    }
+
+    /// Scale and bias of each layer, and before them, in networks without a constant, the first layer's input.
+    fn style_layout(&self) -> &Arc<[StyleEntry]> {
+        &self.layout
+    }
+
+    fn device(&self) -> &Device {
+        self.blocks.first().device()
+    }
+
+    fn styles(&self, w: &WPlus) -> Result<Styles> {
+        let rows = w.vectors(self.num_ws(), self.w_dim())?;
+        let mut tensors = Vec::with_capacity(self.layout.len());
+        if self.constant.is_none() {
+            tensors.push(rows[0].clone());
+        }
+        for ((_, layer), row) in self.blocks.layers().zip(&rows) {
+            tensors.extend(layer.style(row)?);
+        }
+        Styles::new(Arc::clone(&self.layout), tensors)
+    }
+
+    /// At a level of detail of 1 or more, the last layers take no part.
+    fn forward_with(
+        &self,
+        styles: &Styles,
+        noise: Noise<'_>,
+        visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
+    ) -> Result<Tensor> {
+        styles.check_layout(&self.layout)?;
+        let last = self.stages().len() - 1;
+        Ok(self.run(self.start(styles)?, last, styles, noise, visit)?.maps)
+    }
+
+    fn stages(&self) -> Vec<Stage> {
+        let start = match &self.constant {
+            Some(constant) => Stage::new("const", [0, 1, 2].map(|d| constant.shape()[d])),
+            None => Stage::new("w", [self.w_dim(), 1, 1]),
+        };
+        self.blocks.stages(start, SynthesisLayer::outputs)
+    }
+
+    fn head(&self, styles: &Styles, noise: Noise<'_>, stage: usize) -> Result<Features> {
+        styles.check_layout(&self.layout)?;
+        let until = check_stage(&self.stages(), stage)?;
+        self.run(self.start(styles)?, until, styles, noise, &mut |_, _| Ok(()))
+    }
+
+    fn tail(&self, features: &Features, styles: &Styles, noise: Noise<'_>) -> Result<Tensor> {
+        styles.check_layout(&self.layout)?;
+        let stages = self.stages();
+        features.check(&stages, styles.batch())?;
+        let until = stages.len() - 1;
+        Ok(self.run(features.clone(), until, styles, noise, &mut |_, _| Ok(()))?.maps)
+    }
+
+    /// Scale and bias of each layer are two projections.
+    fn projections(&self) -> Result<Vec<Projection>> {
+        let mut projections = Vec::with_capacity(2 * self.num_ws());
+        for (i, (name, layer)) in self.blocks.layers().enumerate() {
+            let (weight, channels) = (layer.affine().weight(), layer.outputs());
+            let halves = [("scale", StyleKind::Scale, 0), ("bias", StyleKind::Bias, channels)];
+            for (part, kind, start) in halves {
+                let half = weight.slice(0, start, channels)?;
+                projections.push(Projection::new(format!("{name}.{part}"), kind, i, &half)?);
+            }
+        }
+        Ok(projections)
+    }
+}
+
+fn layout(has_constant: bool, blocks: &[GrownBlock<SynthesisLayer>]) -> Arc<[StyleEntry]> {
     let mut entries = Vec::new();
     if !has_constant {
-        let channels = blocks[0].conv0.affine().inputs();
+        let channels = blocks[0].layers[0].affine().inputs();
         let name = format!("{}.conv0.input", blocks[0].name);
         let resolution = blocks[0].size[0];
         entries.push(StyleEntry { name, kind: StyleKind::Input, resolution, channels, w_index: 0 });
@@ -246,7 +238,7 @@ fn layout(has_constant: bool, blocks: &[Block]) -> Arc<[StyleEntry]> {
         for (name, layer) in block.layers() {
             for (part, kind) in [("scale", StyleKind::Scale), ("bias", StyleKind::Bias)] {
                 entries.push(StyleEntry {
-                    name: format!("{}.{name}.{part}", block.name),
+                    name: format!("{name}.{part}"),
                     kind,
                     resolution: block.size[0],
                     channels: layer.outputs(),

@@ -1,14 +1,18 @@
 //! The synthesis network: from styles to an image.
 
+use std::f64::consts::FRAC_1_SQRT_2;
 use std::sync::Arc;
 
 use crate::backend::{Activation, Device, Filter};
 use crate::error::{Error, Result};
+use crate::generator::Projection;
 use crate::latent::{Noise, StyleEntry, StyleKind, Styles, WPlus};
 use crate::models::noise::{NoiseSource, StoredNoise};
 use crate::models::stylegan2::layer::{SynthesisLayer, ToRgb};
 use crate::models::stylegan2::{Architecture, Options};
+use crate::models::{SynthesisNetwork, Visit};
 use crate::nn::{Conv2dLayer, Linear, Params, take_filter, upsample2d};
+use crate::staged::{Features, Stage, check_stage};
 use crate::tensor::Tensor;
 
 /// Blocks of doubling resolution (StyleGAN2, figures 2 and 7; `SynthesisNetwork` of stylegan2-ada-pytorch).
@@ -31,22 +35,6 @@ struct Block {
     /// Path of the features around the convolutions.
     skip: Option<Conv2dLayer>,
     filter: Filter,
-}
-
-/// What a block hands on.
-#[derive(Clone, Copy, Debug)]
-pub struct BlockOutput<'a> {
-    /// The block's official name, such as `b8`.
-    pub name: &'a str,
-    /// Result of the block's first convolution, `[n, channels, h, w]`; the block `b4` has none.
-    pub conv0: Option<&'a Tensor>,
-    /// Features that the next block sees, `[n, channels, h, w]`.
-    pub features: &'a Tensor,
-    /// What this block's toRGB adds to the image, `[n, colours, h, w]`; in networks other than `skip`, only the last block
-    /// has one.
-    pub colours: Option<&'a Tensor>,
-    /// The image so far, `[n, colours, h, w]`, where there are colours.
-    pub image: Option<&'a Tensor>,
 }
 
 impl Block {
@@ -106,6 +94,38 @@ impl Block {
         Ok(Block { name, size, conv0, conv1, to_rgb, skip, filter })
     }
 
+    /// Number of its vectors in the style layout.
+    fn style_count(&self) -> usize {
+        self.convs().count() + usize::from(self.to_rgb.is_some())
+    }
+
+    /// From the block before to between the convolutions; `around` is where the features meet again.
+    fn first(&self, before: Features, style: &Tensor, noise: Option<&Tensor>) -> Result<Features> {
+        let Features { stage, maps, image, .. } = before;
+        let around = self.skip.as_ref().map(|s| s.forward(&maps, FRAC_1_SQRT_2)).transpose()?;
+        let maps = match &self.conv0 {
+            Some(conv0) => conv0.forward(&maps, style, noise, 1.0)?,
+            None => maps,
+        };
+        Ok(Features { stage: stage + 1, maps, image, around })
+    }
+
+    fn second(
+        &self,
+        between: Features,
+        style: &Tensor,
+        noise: Option<&Tensor>,
+    ) -> Result<Features> {
+        let Features { stage, maps, image, around } = between;
+        let maps = match around {
+            Some(around) => {
+                around.add(&self.conv1.forward(&maps, style, noise, FRAC_1_SQRT_2)?)?
+            }
+            None => self.conv1.forward(&maps, style, noise, 1.0)?,
+        };
+        Ok(Features { stage: stage + 1, maps, image, around: None })
+    }
+
     fn convs(&self) -> impl Iterator<Item = (&'static str, &SynthesisLayer)> {
         self.conv0.iter().map(|c| ("conv0", c)).chain([("conv1", &self.conv1)])
     }
@@ -156,40 +176,13 @@ impl Synthesis {
         Ok(Synthesis { constant, blocks, architecture, layout })
     }
 
-    /// Number of vectors of a W+ code.
-    pub fn num_ws(&self) -> usize {
-        2 * self.blocks.len()
-    }
-
-    /// Length of a w vector.
-    pub fn w_dim(&self) -> usize {
-        self.blocks[0].conv1.affine.inputs()
-    }
-
     /// How its blocks are joined.
     pub fn architecture(&self) -> Architecture {
         self.architecture
     }
 
-    /// Colours, height and width of its images.
-    pub fn image_shape(&self) -> [usize; 3] {
-        let last = &self.blocks[self.blocks.len() - 1];
-        let colours = last.to_rgb.as_ref().map_or(0, ToRgb::outputs);
-        [colours, last.size[0], last.size[1]]
-    }
-
-    /// The vectors of the style space.
-    pub fn style_layout(&self) -> &Arc<[StyleEntry]> {
-        &self.layout
-    }
-
-    /// The device that its weights are on.
-    pub fn device(&self) -> &Device {
-        self.blocks[0].conv1.device()
-    }
-
     /// The affine layers, in the order of the style layout.
-    pub(super) fn affines(&self) -> Vec<&Linear> {
+    fn affines(&self) -> Vec<&Linear> {
         let of_block = |block| {
             let Block { conv0, conv1, to_rgb, .. }: &Block = block;
             let convs = conv0.iter().chain([conv1]).map(|c| &c.affine);
@@ -198,86 +191,78 @@ impl Synthesis {
         self.blocks.iter().flat_map(of_block).collect()
     }
 
-    /// Styles of a W+ code `[n, num_ws, w_dim]`.
-    ///
-    /// # Errors
-    /// [`Error::Latent`] for codes of another geometry.
-    pub fn styles(&self, w: &WPlus) -> Result<Styles> {
-        let rows = w.vectors(self.num_ws(), self.w_dim())?;
-        let entries = self.layout.iter().zip(self.affines());
-        let tensors =
-            entries.map(|(e, affine)| affine.forward(&rows[e.w_index])).collect::<Result<_>>()?;
-        Styles::new(Arc::clone(&self.layout), tensors)
+    /// The constant, once for each style.
+    fn start(&self, styles: &Styles) -> Result<Features> {
+        let n = styles.batch();
+        let [c, h, w] = self.constant_shape();
+        Features::new(0, self.constant.reshape(&[1, c, h, w])?.expand(&[n, c, h, w])?)
     }
 
-    /// Images `[n, colours, h, w]` of styles.
-    ///
-    /// # Errors
-    /// [`Error::Latent`] for styles of another layout, [`Error::Shape`] or [`Error::Argument`] for noise maps that do
-    /// not fit.
-    pub fn forward(&self, styles: &Styles, noise: Noise<'_>) -> Result<Tensor> {
-        self.forward_with(styles, noise, &mut |_| Ok(()))
+    fn constant_shape(&self) -> [usize; 3] {
+        [0, 1, 2].map(|d| self.constant.shape()[d])
     }
 
-    /// As [`Synthesis::forward`], and shows `visit` what each block hands on.
-    ///
-    /// # Errors
-    /// As [`Synthesis::forward`], and those of `visit`.
-    pub fn forward_with(
+    /// Runs the layers from the stage of `features` up to another. Each stage has one convolution in front of it; the first
+    /// of a block is also preceded by the colours of the block before.
+    fn run(
         &self,
+        mut features: Features,
+        until: usize,
         styles: &Styles,
         noise: Noise<'_>,
-        visit: &mut dyn FnMut(BlockOutput<'_>) -> Result<()>,
-    ) -> Result<Tensor> {
-        styles.check_layout(&self.layout)?;
-        let n = styles.tensors()[0].shape()[0];
-        let mut noise = NoiseSource::new(noise, self.noises().count(), n)?;
-        let mut style = styles.tensors().iter();
-        // The layout was compared, so there is a style for each layer.
-        let mut next_style =
-            || style.next().ok_or_else(|| Error::shape("synthesis", "more styles", n));
-
-        let [c, h, w] = [0, 1, 2].map(|d| self.constant.shape()[d]);
-        let mut x = self.constant.reshape(&[1, c, h, w])?.expand(&[n, c, h, w])?;
-        let mut image: Option<Tensor> = None;
-        for block in &self.blocks {
-            let half = if block.skip.is_some() { std::f64::consts::FRAC_1_SQRT_2 } else { 1.0 };
-            let around = block.skip.as_ref().map(|skip| skip.forward(&x, half)).transpose()?;
-            let hidden = match &block.conv0 {
-                Some(conv0) => {
-                    let noise = noise.next(conv0.noise(), block.size)?;
-                    x = conv0.forward(&x, next_style()?, noise.as_ref(), 1.0)?;
-                    Some(x.clone())
-                }
-                None => None,
-            };
-            let noise = noise.next(block.conv1.noise(), block.size)?;
-            x = block.conv1.forward(&x, next_style()?, noise.as_ref(), half)?;
-            if let Some(around) = around {
-                x = around.add(&x)?;
+        visit: Visit<'_>,
+    ) -> Result<Features> {
+        let convs = self.blocks.iter().flat_map(Block::convs);
+        let noise = NoiseSource::new(noise, convs.map(|(_, conv)| conv.noise()), styles.batch())?;
+        while features.stage < until {
+            let stage = features.stage;
+            let noise = noise.map(stage)?;
+            let (k, is_second) = (stage.div_ceil(2), stage.is_multiple_of(2));
+            if k > 0 && !is_second {
+                features = self.colour(k - 1, features, styles, visit)?;
             }
-            let colours = match &block.to_rgb {
-                Some(to_rgb) => Some(to_rgb.forward(&x, next_style()?)?),
-                None => None,
-            };
-            image = match (image, &colours) {
-                (Some(image), Some(colours)) => {
-                    let doubled =
-                        upsample2d(&image, &block.filter, [2, 2], [[0; 2]; 2], false, 1.0)?;
-                    Some(doubled.add(colours)?)
+            features = match self.blocks.get(k) {
+                Some(block) if is_second => {
+                    let style = self.style(styles, k, block.convs().count() - 1);
+                    block.second(features, style, noise.as_ref())?
                 }
-                (None, colours) => colours.clone(),
-                (image, None) => image,
+                Some(block) => block.first(features, self.style(styles, k, 0), noise.as_ref())?,
+                None => return features.finished(),
             };
-            visit(BlockOutput {
-                name: &block.name,
-                conv0: hidden.as_ref(),
-                features: &x,
-                colours: colours.as_ref(),
-                image: image.as_ref(),
-            })?;
+            let name = &self.blocks[k].name;
+            visit(&format!("{name}.conv{}", usize::from(is_second)), &features.maps)?;
         }
-        image.ok_or_else(|| Error::shape("synthesis", "a toRGB layer in the last block", "none"))
+        Ok(features)
+    }
+
+    /// The `i`-th vector of block `k`.
+    fn style<'a>(&self, styles: &'a Styles, k: usize, i: usize) -> &'a Tensor {
+        // The layout was compared, so there is one.
+        let before: usize = self.blocks[..k].iter().map(Block::style_count).sum();
+        &styles.tensors()[before + i]
+    }
+
+    /// Adds the colours of block `k`, if it has any, to the image so far.
+    fn colour(
+        &self,
+        k: usize,
+        features: Features,
+        styles: &Styles,
+        visit: Visit<'_>,
+    ) -> Result<Features> {
+        let block = &self.blocks[k];
+        let Some(to_rgb) = &block.to_rgb else { return Ok(features) };
+        let style = self.style(styles, k, block.convs().count());
+        let colours = to_rgb.forward(&features.maps, style)?;
+        visit(&format!("{}.torgb", block.name), &colours)?;
+        let image = match &features.image {
+            Some(image) => {
+                upsample2d(image, &block.filter, [2, 2], [[0; 2]; 2], false, 1.0)?.add(&colours)?
+            }
+            None => colours,
+        };
+        visit(&format!("{}.image", block.name), &image)?;
+        Ok(Features { image: Some(image), ..features })
     }
 
     /// The stored noise maps, `[1, 1, h, w]` for each convolution, for a caller who wants to change them.
@@ -285,11 +270,93 @@ impl Synthesis {
     /// # Errors
     /// When the device fails.
     pub fn noise_maps(&self) -> Result<Vec<Tensor>> {
-        self.noises().map(StoredNoise::map).collect()
+        let convs = self.blocks.iter().flat_map(Block::convs);
+        convs.filter_map(|(_, conv)| conv.noise()).map(StoredNoise::map).collect()
+    }
+}
+
+impl SynthesisNetwork for Synthesis {
+    fn num_ws(&self) -> usize {
+        2 * self.blocks.len()
     }
 
-    fn noises(&self) -> impl Iterator<Item = &StoredNoise> {
-        self.blocks.iter().flat_map(Block::convs).filter_map(|(_, conv)| conv.noise())
+    fn w_dim(&self) -> usize {
+        self.blocks[0].conv1.affine.inputs()
+    }
+
+    fn image_shape(&self) -> [usize; 3] {
+        let last = &self.blocks[self.blocks.len() - 1];
+        let colours = last.to_rgb.as_ref().map_or(0, ToRgb::outputs);
+        [colours, last.size[0], last.size[1]]
+    }
+
+    fn style_layout(&self) -> &Arc<[StyleEntry]> {
+        &self.layout
+    }
+
+    fn device(&self) -> &Device {
+        self.blocks[0].conv1.device()
+    }
+
+    fn styles(&self, w: &WPlus) -> Result<Styles> {
+        let rows = w.vectors(self.num_ws(), self.w_dim())?;
+        let entries = self.layout.iter().zip(self.affines());
+        let tensors =
+            entries.map(|(e, affine)| affine.forward(&rows[e.w_index])).collect::<Result<_>>()?;
+        Styles::new(Arc::clone(&self.layout), tensors)
+    }
+
+    /// Also shows what each block's toRGB makes, such as `b8.torgb`, and the image so far, `b8.image`.
+    fn forward_with(
+        &self,
+        styles: &Styles,
+        noise: Noise<'_>,
+        visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
+    ) -> Result<Tensor> {
+        styles.check_layout(&self.layout)?;
+        let last = 2 * self.blocks.len();
+        Ok(self.run(self.start(styles)?, last, styles, noise, visit)?.maps)
+    }
+
+    fn stages(&self) -> Vec<Stage> {
+        let mut stages = vec![Stage::new("const", self.constant_shape())];
+        let mut image = None;
+        for block in &self.blocks {
+            let [h, w] = block.size;
+            for (name, conv) in block.convs() {
+                let maps = [conv.outputs(), h, w];
+                let around = match &block.skip {
+                    Some(skip) if name == "conv0" => Some([skip.outputs(), h, w]),
+                    _ => None,
+                };
+                let name = format!("{}.{name}", block.name);
+                stages.push(Stage { name, maps, image, around });
+            }
+            image = block.to_rgb.as_ref().map(|to_rgb| [to_rgb.outputs(), h, w]);
+        }
+        stages.push(Stage::new("image", self.image_shape()));
+        stages
+    }
+
+    fn head(&self, styles: &Styles, noise: Noise<'_>, stage: usize) -> Result<Features> {
+        styles.check_layout(&self.layout)?;
+        let until = check_stage(&self.stages(), stage)?;
+        self.run(self.start(styles)?, until, styles, noise, &mut |_, _| Ok(()))
+    }
+
+    fn tail(&self, features: &Features, styles: &Styles, noise: Noise<'_>) -> Result<Tensor> {
+        styles.check_layout(&self.layout)?;
+        let stages = self.stages();
+        features.check(&stages, styles.batch())?;
+        let until = stages.len() - 1;
+        Ok(self.run(features.clone(), until, styles, noise, &mut |_, _| Ok(()))?.maps)
+    }
+
+    fn projections(&self) -> Result<Vec<Projection>> {
+        let entries = self.layout.iter().zip(self.affines());
+        entries
+            .map(|(e, affine)| Projection::new(&e.name, e.kind, e.w_index, affine.weight()))
+            .collect()
     }
 }
 
