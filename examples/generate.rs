@@ -1,16 +1,18 @@
 //! Draws a sheet of images: of given seeds, or of every mixture of two lists of seeds.
 //!
 //! `cargo run --release --example generate -- --seeds 0-15` draws sixteen faces; with `--mix 20-23` each row's face takes
-//! the styles of each column's face in the layers of `--mix-layers`.
+//! the styles of each column's face in the layers of `--mix-layers`. `--model` takes a checkpoint of any family.
 
+use std::fmt::Debug;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use gan_core::image::{Grid, Image};
+use gan_core::models::{AnyGenerator, StyleNetwork, SynthesisNetwork};
 use gan_core::progress::report;
-use gan_core::{Device, Layers, Noise, Seeds, StyleGan2, WPlus};
-use gan_examples::model::{ModelArgs, check_sheet, draw, magnification};
+use gan_core::{Device, Generator, Layers, Noise, Seeds, StyleBased, Tensor, WPlus};
+use gan_examples::model::{ModelArgs, Sampled, check_sheet, tile};
 use gan_examples::program::{Bar, Interrupt, Result, at_least_one, flags, run, say, timed};
 
 /// Images of given seeds, with truncation, style mixing and a choice of noise.
@@ -41,7 +43,7 @@ struct Flags {
     out: PathBuf,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum NoiseMode {
     /// The maps stored with the network
     Const,
@@ -59,56 +61,96 @@ fn sheet(flags: &Flags) -> Result<()> {
     at_least_one("--columns", flags.columns)?;
     Image::check_name(&flags.out)?;
     let interrupt = Interrupt::listen()?;
-    let g = timed("open", || flags.model.open(&Device::cpu()))?;
-    let (grid, codes) = match &flags.mix {
-        None => plain(flags, &g)?,
-        Some(mix) => mixed(flags, &g, mix)?,
+    let (grid, tiles) = match timed("open", || flags.model.open(&Device::cpu()))? {
+        AnyGenerator::StyleGan2(g) => styled(flags, &g, &interrupt)?,
+        AnyGenerator::StyleGan(g) => styled(flags, &g, &interrupt)?,
+        AnyGenerator::PgGan(g) => plain(flags, &g, &interrupt)?,
+        AnyGenerator::BigGan(g) => plain(flags, &g, &interrupt)?,
     };
-    let tiles = timed("synthesize", || {
-        let mut bar = Bar::new("synthesize", &interrupt)?;
-        let mut tiles: Vec<Image> = Vec::with_capacity(codes.len());
-        for (i, code) in codes.iter().enumerate() {
-            let noise = match flags.noise {
-                NoiseMode::Const => Noise::Const,
-                NoiseMode::Random => {
-                    Noise::Random { seed: flags.noise_seed.wrapping_add(i as u64) }
-                }
-                NoiseMode::None => Noise::None,
-            };
-            tiles.push(draw(&g, code, noise)?.upscale(magnification(&g))?);
-            report(&mut bar, i + 1, codes.len())?;
-        }
-        Ok(tiles)
-    })?;
     timed("write", || Ok(grid.render(&tiles)?.save(&flags.out)?))?;
     say(flags.out.display())
 }
 
-fn plain(flags: &Flags, g: &StyleGan2) -> Result<(Grid, Vec<WPlus>)> {
+/// Images of a network without styles: there is nothing to mix, and no noise.
+fn plain<G: Sampled>(flags: &Flags, g: &G, interrupt: &Interrupt) -> Result<(Grid, Vec<Image>)> {
+    let refuse = |flag, found: &dyn Debug| {
+        let expected = "none: this network has neither styles nor noise".into();
+        Err(gan_core::Error::Argument { what: flag, expected, found: format!("{found:?}") }.into())
+    };
+    match (&flags.mix, flags.noise) {
+        (Some(_), _) => refuse("--mix", &"seeds"),
+        (None, NoiseMode::Random) => refuse("--noise", &flags.noise),
+        (None, NoiseMode::Const | NoiseMode::None) => {
+            let (grid, codes) = sampled(flags, g)?;
+            Ok((grid, tiles(&codes, g, interrupt, |_, code| Ok(g.image(code)?))?))
+        }
+    }
+}
+
+fn styled<S: SynthesisNetwork>(
+    flags: &Flags,
+    g: &StyleNetwork<S>,
+    interrupt: &Interrupt,
+) -> Result<(Grid, Vec<Image>)> {
+    let (grid, codes) = match &flags.mix {
+        None => sampled(flags, g)?,
+        Some(mix) => mixed(flags, g, mix)?,
+    };
+    let tiles = tiles(&codes, g, interrupt, |i, code| {
+        let noise = match flags.noise {
+            NoiseMode::Const => Noise::Const,
+            NoiseMode::Random => Noise::Random { seed: flags.noise_seed.wrapping_add(i as u64) },
+            NoiseMode::None => Noise::None,
+        };
+        Ok(g.synthesize(code, noise)?)
+    })?;
+    Ok((grid, tiles))
+}
+
+fn tiles<C>(
+    codes: &[C],
+    g: &dyn Generator,
+    interrupt: &Interrupt,
+    draw: impl Fn(usize, &C) -> Result<Tensor>,
+) -> Result<Vec<Image>> {
+    timed("synthesize", || {
+        let mut bar = Bar::new("synthesize", interrupt)?;
+        let mut tiles: Vec<Image> = Vec::with_capacity(codes.len());
+        for (i, code) in codes.iter().enumerate() {
+            tiles.push(tile(&draw(i, code)?, g)?);
+            report(&mut bar, i + 1, codes.len())?;
+        }
+        Ok(tiles)
+    })
+}
+
+fn sampled<G: Sampled>(flags: &Flags, g: &G) -> Result<(Grid, Vec<G::Codes>)> {
     let n = flags.seeds.len();
     let columns = flags.columns.clamp(1, n.max(1));
     check_sheet(g, columns, n.div_ceil(columns))?;
-    let codes = flags.model.codes(g, &flags.seeds)?;
-    let codes = (0..n).map(|i| codes.row(i)).collect::<gan_core::Result<_>>()?;
-    Ok((Grid::new(columns), codes))
+    let codes = flags.seeds.iter().map(|seed| g.sampled(seed, &flags.model));
+    Ok((Grid::new(columns), codes.collect::<Result<_>>()?))
 }
 
 /// Rows of `--seeds`, columns of `--mix`; both are drawn unmixed along the edges, as in the paper's figure.
-fn mixed(flags: &Flags, g: &StyleGan2, mix: &Seeds) -> Result<(Grid, Vec<WPlus>)> {
+fn mixed<S: SynthesisNetwork>(
+    flags: &Flags,
+    g: &StyleNetwork<S>,
+    mix: &Seeds,
+) -> Result<(Grid, Vec<WPlus>)> {
     check_sheet(g, mix.len() + 1, flags.seeds.len() + 1)?;
-    let rows = flags.model.codes(g, &flags.seeds)?;
-    let columns = flags.model.codes(g, mix)?;
+    let all = |seeds: &Seeds| {
+        seeds.iter().map(|seed| g.sampled(seed, &flags.model)).collect::<Result<Vec<_>>>()
+    };
+    let (rows, columns) = (all(&flags.seeds)?, all(mix)?);
     // The corner shows what truncation pulls towards.
-    let corner = ModelArgs { psi: 0.0, cutoff: None, ..flags.model.clone() };
-    let mut codes = vec![corner.codes(g, &flags.seeds)?.row(0)?];
-    for j in 0..mix.len() {
-        codes.push(columns.row(j)?);
-    }
-    for i in 0..flags.seeds.len() {
-        let row = rows.row(i)?;
+    let corner = ModelArgs { psi: Some(0.0), cutoff: None, ..flags.model.clone() };
+    let mut codes = vec![g.sampled(0, &corner)?];
+    codes.extend(columns.iter().cloned());
+    for row in rows {
         codes.push(row.clone());
-        for j in 0..mix.len() {
-            codes.push(row.mixed(&columns.row(j)?, &flags.mix_layers)?);
+        for column in &columns {
+            codes.push(row.mixed(column, &flags.mix_layers)?);
         }
     }
     let labels =

@@ -1,17 +1,18 @@
 //! Finds the directions that change most in a generator's images, and draws what each of them does.
 //!
 //! `cargo run --release --example sefa` factorizes the shipped portrait generator and writes `out/sefa.png`: a row for
-//! each of the first semantics of each group of layers.
+//! each of the first semantics of each group of layers. `--model` takes a checkpoint of any family.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use gan_core::image::{Grid, Image};
-use gan_core::{Device, Layers, Noise, Seeds, StyleBased, StyleGan2};
+use gan_core::models::AnyGenerator;
+use gan_core::{Device, Editable, Factorizable, Layers, Seeds};
 use gan_edit::sefa::{self, Convention};
 use gan_edit::{strengths, sweep};
-use gan_examples::model::{ModelArgs, check_sheet, magnification};
+use gan_examples::model::{ModelArgs, Sampled, check_sheet, tile};
 use gan_examples::program::{Bar, Interrupt, Result, at_least_one, flags, run, say, timed};
 
 /// Closed-form factorization (SeFa) of a generator, drawn as a sheet of sweeps.
@@ -58,15 +59,32 @@ fn sheet(flags: &Flags) -> Result<()> {
     at_least_one("--semantics", flags.semantics)?;
     Image::check_name(&flags.out)?;
     let interrupt = Interrupt::listen()?;
-    let g = timed("open", || flags.model.open(&Device::cpu()))?;
-    let groups = if flags.layers.is_empty() { default_groups(&g)? } else { flags.layers.clone() };
+    match timed("open", || flags.model.open(&Device::cpu()))? {
+        AnyGenerator::StyleGan2(g) => sheet_of(flags, &g, &interrupt),
+        AnyGenerator::StyleGan(g) => sheet_of(flags, &g, &interrupt),
+        AnyGenerator::PgGan(g) => sheet_of(flags, &g, &interrupt),
+        AnyGenerator::BigGan(g) => sheet_of(flags, &g, &interrupt),
+    }
+}
+
+fn sheet_of<G>(flags: &Flags, g: &G, interrupt: &Interrupt) -> Result<()>
+where
+    G: Sampled + Factorizable,
+    G::Codes: Editable<G::Space>,
+{
+    let groups = if flags.layers.is_empty() {
+        default_groups(g.layer_count())?
+    } else {
+        flags.layers.clone()
+    };
     let strengths = strengths(flags.range, flags.steps)?;
-    let codes = flags.model.codes(&g, &flags.seeds)?;
-    check_sheet(
-        &g,
-        flags.steps,
-        groups.len() * flags.semantics.min(g.w_dim()) * flags.seeds.len(),
-    )?;
+    let rows = groups
+        .len()
+        .saturating_mul(flags.semantics.min(g.z_dim()))
+        .saturating_mul(flags.seeds.len());
+    check_sheet(g, flags.steps, rows)?;
+    let codes = flags.seeds.iter().map(|seed| g.sampled(seed, &flags.model));
+    let codes = codes.collect::<Result<Vec<_>>>()?;
 
     let convention = match flags.convention {
         Weights::Sefa => Convention::Sefa,
@@ -75,32 +93,32 @@ fn sheet(flags: &Flags) -> Result<()> {
     let found = timed("factorize", || {
         groups
             .iter()
-            .map(|group| Ok(sefa::factorize(&g, group, convention)?))
+            .map(|group| Ok(sefa::factorize(g, group, convention)?))
             .collect::<Result<Vec<_>>>()
     })?;
 
     let mut rows = Vec::new();
     for (group, found) in groups.iter().zip(&found) {
         for (k, direction) in found.directions.iter().take(flags.semantics).enumerate() {
-            for (i, seed) in flags.seeds.iter().enumerate() {
+            for (seed, codes) in flags.seeds.iter().zip(&codes) {
                 let label = match flags.seeds.len() {
                     1 => format!("{group} #{k}"),
                     _ => format!("{group} #{k} seed {seed}"),
                 };
-                rows.push((label, direction, codes.row(i)?));
+                rows.push((label, direction, codes));
             }
         }
     }
     let tiles = timed("synthesize", || {
-        let mut bar = Bar::new("synthesize", &interrupt)?;
+        let mut bar = Bar::new("synthesize", interrupt)?;
         let total = rows.len() * strengths.len();
         let mut tiles: Vec<Image> = Vec::with_capacity(total);
-        for (_, direction, code) in &rows {
+        for (_, direction, codes) in &rows {
             let drawn = tiles.len();
             let mut step =
                 |done: usize, _: usize| gan_core::Progress::step(&mut bar, drawn + done, total);
-            for image in sweep(&g, code, direction, &strengths, Noise::Const, &mut step)? {
-                tiles.push(Image::from_tensor(&image)?.remove(0).upscale(magnification(&g))?);
+            for image in sweep(g, codes, direction, &strengths, &mut step)? {
+                tiles.push(tile(&image, g)?);
             }
         }
         Ok(tiles)
@@ -115,9 +133,9 @@ fn sheet(flags: &Flags) -> Result<()> {
     say(flags.out.display())
 }
 
-/// The groups of the paper's interactive editor, bottom, middle and top, as far as the network has them.
-fn default_groups(g: &StyleGan2) -> Result<Vec<Layers>> {
-    let last = g.num_ws() - 1;
+/// The groups of the paper's interactive editor, bottom, middle and top, as far as a network of so many layers has them.
+fn default_groups(layers: usize) -> Result<Vec<Layers>> {
+    let last = layers - 1;
     let starts = [(0, 1), (2, 5), (6, last)];
     let groups = starts.into_iter().filter(|&(first, _)| first <= last);
     Ok(groups

@@ -163,10 +163,16 @@ fn other_families() {
     let portraits =
         concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/models/portraits64.safetensors");
     let error = BigGan::open(portraits, &Device::cpu());
-    assert_refused!(error, Error::Layout { .. }, "StyleGAN2", "to be opened as StyleGan2", "Hugging Face");
+    assert_refused!(
+        error,
+        Error::Layout { .. },
+        "StyleGAN2",
+        "to be opened as StyleGan2",
+        "Hugging Face"
+    );
     assert_refused!(build(StateDict::default()), Error::Layout { .. }, "no tensors");
     let wrong = StyleGan2::from_state_dict(golden(), &Default::default(), &Device::cpu());
-    assert_refused!(wrong, Error::Layout { .. }, "BigGan::open");
+    assert_refused!(wrong, Error::Layout { .. }, "to be opened as BigGan");
 }
 
 // Codes and labels

@@ -1,7 +1,7 @@
 //! Moving codes along a direction in steps.
 
 use gan_core::progress::{Progress, report};
-use gan_core::{Direction, Noise, StyleBased, Tensor, W, WPlus};
+use gan_core::{Direction, Editable, Factorizable, Staged, Tensor};
 
 use crate::error::{Error, Result};
 
@@ -23,21 +23,25 @@ pub fn strengths(range: f64, steps: usize) -> Result<Vec<f64>> {
     Ok((0..steps).map(|i| range * (2.0 * i as f64 - last) / last).collect())
 }
 
-/// Images of codes `[n, num_ws, w_dim]` moved along a direction by each of `strengths`, one tensor `[n, c, h, w]` each.
+/// Images of codes moved along a direction by each of `strengths`, one tensor `[n, c, h, w]` each, with the network's own
+/// noise.
 ///
 /// # Errors
 /// [`Error::Core`] for a direction of another model, strengths that are not finite, or if `progress` stops the sweep.
-pub fn sweep(
-    generator: &dyn StyleBased,
-    code: &WPlus,
-    direction: &Direction<W>,
+pub fn sweep<G>(
+    generator: &G,
+    codes: &G::Codes,
+    direction: &Direction<G::Space>,
     strengths: &[f64],
-    noise: Noise<'_>,
     progress: &mut dyn Progress,
-) -> Result<Vec<Tensor>> {
+) -> Result<Vec<Tensor>>
+where
+    G: Staged + Factorizable + ?Sized,
+    G::Codes: Editable<G::Space>,
+{
     let mut images = Vec::with_capacity(strengths.len());
     for (i, &strength) in strengths.iter().enumerate() {
-        images.push(generator.synthesize(&code.shifted(direction, strength)?, noise)?);
+        images.push(generator.image(&codes.shifted(direction, strength)?)?);
         report(progress, i + 1, strengths.len())?;
     }
     Ok(images)

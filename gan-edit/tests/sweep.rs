@@ -25,7 +25,7 @@ fn steps_are_reported_and_zero_changes_nothing() {
         ControlFlow::Continue(())
     };
     let strengths = strengths(2.0, 3).unwrap();
-    let images = sweep(&g, &code(&g), &direction, &strengths, Noise::Const, &mut listen).unwrap();
+    let images = sweep(&g, &code(&g), &direction, &strengths, &mut listen).unwrap();
     assert_eq!(seen, [(1, 3), (2, 3), (3, 3)]);
     let plain = g.synthesize(&code(&g), Noise::Const).unwrap().to_vec::<f32>().unwrap();
     assert!(images[1].to_vec::<f32>().unwrap() == plain);
@@ -37,7 +37,7 @@ fn a_listener_can_stop() {
     let g = generator();
     let direction = Direction::new(vec![0.1; 64], Layers::All, "test").unwrap();
     let mut stop = |_: usize, _: usize| ControlFlow::Break(());
-    let result = sweep(&g, &code(&g), &direction, &[0.0; 5], Noise::Const, &mut stop);
+    let result = sweep(&g, &code(&g), &direction, &[0.0; 5], &mut stop);
     assert!(matches!(result, Err(gan_edit::Error::Core(Error::Cancelled { step: 1, total: 5 }))));
 }
 
@@ -45,6 +45,6 @@ fn a_listener_can_stop() {
 fn directions_of_another_model_are_refused() {
     let g = generator();
     let longer = Direction::new(vec![0.1; 65], Layers::All, "test").unwrap();
-    let result = sweep(&g, &code(&g), &longer, &[1.0], Noise::Const, &mut ());
+    let result = sweep(&g, &code(&g), &longer, &[1.0], &mut ());
     assert!(matches!(result, Err(gan_edit::Error::Core(Error::Latent { .. }))));
 }

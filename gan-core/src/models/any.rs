@@ -21,7 +21,6 @@ use crate::{BigGan, PgGan, StyleGan, StyleGan2};
 /// # Ok::<(), gan_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub enum AnyGenerator {
     /// Of the family StyleGAN2.
     StyleGan2(StyleGan2),
