@@ -5,6 +5,8 @@
 
 #[path = "operators/fused.rs"]
 mod fused;
+#[path = "operators/unfused.rs"]
+mod unfused;
 #[path = "operators/values.rs"]
 mod values;
 
@@ -107,6 +109,7 @@ fn table() -> Vec<Row> {
     rows.extend(convolutions());
     rows.extend(resampling());
     rows.extend(layers());
+    rows.extend(unfused::rows());
     rows
 }
 

@@ -1,0 +1,247 @@
+//! A small checkpoint of each family in each published layout (`checkpoints/README.md`), opened from its file as a user
+//! does: it is known for what it is, and gives the image that the original code gave.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use Family::{BigGanDeep, Pg, Style1, Style2};
+use gan_core::checkpoint::{HostTensor, Layout, StateDict};
+use gan_core::{
+    BigGan, Device, Error, Generator, Labels, Noise, PgGan, Result, StyleBased, StyleGan,
+    StyleGan2, Tensor, Truncation, Z,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Family {
+    Pg,
+    Style1,
+    Style2,
+    BigGanDeep,
+}
+
+struct Case {
+    file: &'static str,
+    family: Family,
+    /// BigGAN has one only, which it does not tell.
+    layout: Option<Layout>,
+    size: usize,
+    truncation: Truncation,
+    /// The golden file whose weights these are, and its image of its first code.
+    golden: Option<(&'static str, &'static str)>,
+}
+
+const NO_TRUNCATION: Truncation = Truncation { psi: 1.0, cutoff: None };
+
+const CASES: [Case; 9] = [
+    Case {
+        file: "stylegan2_nvidia",
+        family: Style2,
+        layout: Some(Layout::Nvidia),
+        size: 16,
+        truncation: Truncation { psi: 0.7, cutoff: None },
+        golden: Some(("stylegan2/generator_c0_skip_r16", "out.image_psi")),
+    },
+    Case {
+        file: "stylegan2_rosinality",
+        family: Style2,
+        layout: Some(Layout::Rosinality),
+        size: 8,
+        truncation: NO_TRUNCATION,
+        golden: Some(("stylegan2/rosinality_generator_r8_mlp8", "out.image_z")),
+    },
+    Case {
+        file: "stylegan2_genforce",
+        family: Style2,
+        layout: Some(Layout::Genforce),
+        size: 32,
+        truncation: Truncation { psi: 0.6, cutoff: Some(4) },
+        golden: Some(("sefa/stylegan2_genforce_res32", "out.image")),
+    },
+    Case {
+        file: "stylegan_genforce",
+        family: Style1,
+        layout: Some(Layout::Genforce),
+        size: 32,
+        truncation: Truncation { psi: 0.7, cutoff: Some(5) },
+        golden: Some(("stylegan1/genforce_res32", "out.image")),
+    },
+    Case {
+        file: "stylegan_interfacegan",
+        family: Style1,
+        layout: Some(Layout::InterfaceGan),
+        size: 16,
+        truncation: Truncation { psi: 0.7, cutoff: Some(4) },
+        golden: Some(("stylegan1/interfacegan_layout_res16", "out.image_from_z")),
+    },
+    Case {
+        file: "stylegan_mganprior",
+        family: Style1,
+        layout: Some(Layout::MganPrior),
+        size: 8,
+        truncation: Truncation { psi: 0.6, cutoff: Some(2) },
+        golden: Some(("stylegan1/interfacegan_layout_res8_fused", "out.image_from_z")),
+    },
+    Case {
+        file: "pggan_genforce",
+        family: Pg,
+        layout: Some(Layout::Genforce),
+        size: 16,
+        truncation: NO_TRUNCATION,
+        golden: Some(("pggan/genforce_res16_fused", "out.image")),
+    },
+    Case {
+        file: "pggan_mganprior",
+        family: Pg,
+        layout: Some(Layout::MganPrior),
+        size: 16,
+        truncation: NO_TRUNCATION,
+        golden: Some(("pggan/mganprior_layout_res16", "out.image")),
+    },
+    Case {
+        file: "biggan_huggingface",
+        family: BigGanDeep,
+        layout: None,
+        size: 16,
+        truncation: NO_TRUNCATION,
+        golden: None,
+    },
+];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checkpoints")
+}
+
+impl Case {
+    fn path(&self) -> PathBuf {
+        folder().join(format!("{}.safetensors", self.file))
+    }
+
+    /// A code `z`, the `image` of it, and the `labels` that it takes, if any.
+    fn expected_path(&self) -> PathBuf {
+        folder().join(format!("expected/{}.safetensors", self.file))
+    }
+
+    /// The layout, the shape of images and that of the expected code.
+    fn draw(&self, expected: &StateDict) -> Result<(Option<Layout>, [usize; 3], Tensor)> {
+        let (cpu, path) = (Device::cpu(), self.path());
+        let upload = |name: &str| {
+            let t = expected.get(name).unwrap().clone();
+            Tensor::from_vec(t.data, &t.shape, &cpu)
+        };
+        let z = Z::new(upload("z")?)?;
+        let draw = |g: &dyn StyleBased| {
+            let w = g.truncate(&g.map(&z, None)?, &self.truncation)?;
+            g.synthesize(&w, Noise::Const)
+        };
+        Ok(match self.family {
+            Style2 => {
+                let g = StyleGan2::open(path, &cpu)?;
+                (Some(g.layout()), g.image_shape(), draw(&g)?)
+            }
+            Style1 => {
+                let g = StyleGan::open(path, &cpu)?;
+                (Some(g.layout()), g.image_shape(), draw(&g)?)
+            }
+            Pg => {
+                let g = PgGan::open(path, &cpu)?;
+                (Some(g.layout()), g.image_shape(), g.generate(&z, None)?)
+            }
+            BigGanDeep => {
+                let g = BigGan::open(path, &cpu)?;
+                let labels = Labels::new(upload("labels")?)?;
+                (None, g.image_shape(), g.generate(&z, Some(&labels))?)
+            }
+        })
+    }
+
+    /// The checkpoint and what is expected of it, from the golden file.
+    fn make(&self) -> Option<(StateDict, StateDict)> {
+        let (golden, image) = self.golden?;
+        let golden = folder().join(format!("../golden/{golden}.safetensors"));
+        let golden = StateDict::open(golden).unwrap();
+        let mut weights = StateDict::default();
+        for (name, tensor) in golden.subset("weights.").iter() {
+            // The two differ in these names alone; no golden file has mganprior's.
+            let name = match self.layout {
+                Some(Layout::MganPrior) => {
+                    name.replace("linear.weight", "fc.weight").replace("first_layer", "const")
+                }
+                _ => name.to_owned(),
+            };
+            weights.insert(name, tensor.clone()).unwrap();
+        }
+        let mut expected = StateDict::default();
+        for (name, from) in [("z", "in.z"), ("image", image)] {
+            let HostTensor { mut shape, mut data } = golden.get(from).unwrap().clone();
+            shape[0] = 1;
+            data.truncate(shape.iter().product());
+            expected.insert(name, HostTensor { shape, data }).unwrap();
+        }
+        Some((weights, expected))
+    }
+}
+
+#[test]
+fn each_checkpoint_gives_the_image_of_the_original_code() {
+    for case in CASES {
+        let expected = StateDict::open(case.expected_path()).unwrap();
+        let (layout, shape, image) = case.draw(&expected).unwrap();
+        assert_eq!(layout, case.layout, "{}", case.file);
+        assert_eq!(shape, [3, case.size, case.size], "{}", case.file);
+        let original = expected.get("image").unwrap();
+        assert_eq!(image.shape(), original.shape, "{}", case.file);
+        let scale = original.data.iter().fold(0f32, |m, v| m.max(v.abs()));
+        for (ours, original) in image.to_vec::<f32>().unwrap().iter().zip(&original.data) {
+            let apart = (ours - original).abs();
+            assert!(apart <= 1e-4 * scale, "{}: {ours} and {original}", case.file);
+        }
+    }
+}
+
+#[test]
+fn no_checkpoint_passes_for_another_family() {
+    let cpu = Device::cpu();
+    for case in CASES {
+        let path = case.path();
+        let results = [
+            (Pg, PgGan::open(&path, &cpu).map(drop)),
+            (Style1, StyleGan::open(&path, &cpu).map(drop)),
+            (Style2, StyleGan2::open(&path, &cpu).map(drop)),
+            (BigGanDeep, BigGan::open(&path, &cpu).map(drop)),
+        ];
+        for (family, result) in results {
+            match result {
+                Ok(()) => assert_eq!(family, case.family, "{}", case.file),
+                Err(Error::Layout { .. }) => assert_ne!(family, case.family, "{}", case.file),
+                Err(other) => panic!("{} as {family:?}: {other}", case.file),
+            }
+        }
+    }
+}
+
+#[test]
+fn the_files_are_those_of_the_table() {
+    let found = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let mut found: Vec<PathBuf> =
+        found.filter(|path| path.extension().is_some_and(|e| e == "safetensors")).collect();
+    let mut known: Vec<PathBuf> = CASES.iter().map(Case::path).collect();
+    found.sort();
+    known.sort();
+    assert_eq!(found, known);
+    for case in CASES {
+        let Some((weights, expected)) = case.make() else { continue };
+        assert_eq!(StateDict::open(case.path()).unwrap(), weights, "{}", case.file);
+        assert_eq!(StateDict::open(case.expected_path()).unwrap(), expected, "{}", case.file);
+    }
+}
+
+#[test]
+#[ignore = "writes the files"]
+fn make() {
+    for case in CASES {
+        let Some((weights, expected)) = case.make() else { continue };
+        weights.save(case.path()).unwrap();
+        expected.save(case.expected_path()).unwrap();
+    }
+}
