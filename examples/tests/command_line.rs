@@ -16,6 +16,9 @@ use gan_core::Image;
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/portraits64.safetensors");
 const PICTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pictures");
 
+/// A small checkpoint of each family and layout.
+const CHECKPOINTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../gan-core/tests/checkpoints");
+
 /// Flags with which either example is done in a moment.
 const SMALL: [(&str, &[&str]); 2] = [
     ("generate", &["--seeds", "0-1"]),
@@ -192,6 +195,62 @@ fn flags_of_generate() {
         (&["--noise-seed", "-1"], &["-1"]),
     ] {
         refused(&folder, "generate", &[&["--out=x.png"], flags].concat(), parts);
+    }
+}
+
+#[test]
+fn any_family_and_layout() {
+    let folder = folder("families");
+    let checkpoints: Vec<PathBuf> = files(Path::new(CHECKPOINTS))
+        .into_iter()
+        .filter(|file| file.parent() == Some(Path::new(CHECKPOINTS)))
+        .filter(|file| file.extension().is_some_and(|e| e == "safetensors"))
+        .collect();
+    assert_eq!(checkpoints.len(), 9);
+    for checkpoint in &checkpoints {
+        let name = checkpoint.file_stem().unwrap().to_str().unwrap();
+        let class = if name.starts_with("biggan") { &["--class", "2"][..] } else { &[] };
+        let model = ["--model", checkpoint.to_str().unwrap()];
+        for (example, flags) in [
+            ("generate", &["--seeds", "0-3", "--columns", "2"][..]),
+            ("sefa", &["--layers", "all", "--semantics", "3", "--steps", "3", "--seeds", "0,4"]),
+        ] {
+            let flags = [&model, flags, class].concat();
+            let path = format!("{name}_{example}.png");
+            drawn(&folder, &mut command(&folder, example, &flags), &path);
+            let sheet = Image::open(folder.join(&path)).unwrap();
+            let values: std::collections::BTreeSet<u8> = sheet.pixels().iter().copied().collect();
+            assert!(values.len() > 16, "{path} is nearly empty");
+        }
+    }
+}
+
+#[test]
+fn flags_that_a_family_has_no_use_for() {
+    let folder = folder("unwanted");
+    for (name, small) in SMALL {
+        let check = |file: &str, flags: &[&str], parts: &[&str]| {
+            let model = format!("{CHECKPOINTS}/{file}.safetensors");
+            let flags = [&["--model", &model, "--out=x.png"], small, flags].concat();
+            refused(&folder, name, &flags, parts);
+        };
+        let biggan = "biggan_huggingface";
+        check("pggan_genforce", &["--psi", "0.5"], &["--psi", "PGGAN has no truncation", "0.5"]);
+        check("pggan_mganprior", &["--cutoff", "2"], &["--cutoff", "PGGAN"]);
+        check("pggan_mganprior", &["--class", "0"], &["--class", "not conditional"]);
+        check("stylegan_genforce", &["--conv-clamp", "256"], &["--conv-clamp", "StyleGAN"]);
+        check(biggan, &[], &["--class", "0 to 4", "none"]);
+        check(biggan, &["--class", "5"], &["class", "0 to 4", "5"]);
+        check(biggan, &["--class", "0", "--psi", "0"], &["truncation", "above 0"]);
+        check(biggan, &["--class", "0", "--psi", "1.5"], &["truncation", "at most 1", "1.5"]);
+        check(biggan, &["--class", "0", "--cutoff", "1"], &["--cutoff", "BigGAN"]);
+    }
+    let model = format!("{CHECKPOINTS}/pggan_genforce.safetensors");
+    for (flags, parts) in
+        [(["--mix", "1"], ["--mix", "styles"]), (["--noise", "random"], ["--noise", "Random"])]
+    {
+        let flags = [&["--model", &model, "--out=x.png"], &flags[..]].concat();
+        refused(&folder, "generate", &flags, &parts);
     }
 }
 

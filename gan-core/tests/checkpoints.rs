@@ -5,26 +5,17 @@
 
 use std::path::{Path, PathBuf};
 
-use Family::{BigGanDeep, Pg, Style1, Style2};
-use gan_core::checkpoint::{HostTensor, Layout, StateDict};
+use gan_core::checkpoint::{Family, HostTensor, Layout, StateDict, recognise};
+use gan_core::models::AnyGenerator;
 use gan_core::{
     BigGan, Device, Error, Generator, Labels, Noise, PgGan, Result, StyleBased, StyleGan,
     StyleGan2, Tensor, Truncation, Z,
 };
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Family {
-    Pg,
-    Style1,
-    Style2,
-    BigGanDeep,
-}
-
 struct Case {
     file: &'static str,
     family: Family,
-    /// BigGAN has one only, which it does not tell.
-    layout: Option<Layout>,
+    layout: Layout,
     size: usize,
     truncation: Truncation,
     /// The golden file whose weights these are, and its image of its first code.
@@ -36,72 +27,72 @@ const NO_TRUNCATION: Truncation = Truncation { psi: 1.0, cutoff: None };
 const CASES: [Case; 9] = [
     Case {
         file: "stylegan2_nvidia",
-        family: Style2,
-        layout: Some(Layout::Nvidia),
+        family: Family::StyleGan2,
+        layout: Layout::Nvidia,
         size: 16,
         truncation: Truncation { psi: 0.7, cutoff: None },
         golden: Some(("stylegan2/generator_c0_skip_r16", "out.image_psi")),
     },
     Case {
         file: "stylegan2_rosinality",
-        family: Style2,
-        layout: Some(Layout::Rosinality),
+        family: Family::StyleGan2,
+        layout: Layout::Rosinality,
         size: 8,
         truncation: NO_TRUNCATION,
         golden: Some(("stylegan2/rosinality_generator_r8_mlp8", "out.image_z")),
     },
     Case {
         file: "stylegan2_genforce",
-        family: Style2,
-        layout: Some(Layout::Genforce),
+        family: Family::StyleGan2,
+        layout: Layout::Genforce,
         size: 32,
         truncation: Truncation { psi: 0.6, cutoff: Some(4) },
         golden: Some(("sefa/stylegan2_genforce_res32", "out.image")),
     },
     Case {
         file: "stylegan_genforce",
-        family: Style1,
-        layout: Some(Layout::Genforce),
+        family: Family::StyleGan,
+        layout: Layout::Genforce,
         size: 32,
         truncation: Truncation { psi: 0.7, cutoff: Some(5) },
         golden: Some(("stylegan1/genforce_res32", "out.image")),
     },
     Case {
         file: "stylegan_interfacegan",
-        family: Style1,
-        layout: Some(Layout::InterfaceGan),
+        family: Family::StyleGan,
+        layout: Layout::InterfaceGan,
         size: 16,
         truncation: Truncation { psi: 0.7, cutoff: Some(4) },
         golden: Some(("stylegan1/interfacegan_layout_res16", "out.image_from_z")),
     },
     Case {
         file: "stylegan_mganprior",
-        family: Style1,
-        layout: Some(Layout::MganPrior),
+        family: Family::StyleGan,
+        layout: Layout::MganPrior,
         size: 8,
         truncation: Truncation { psi: 0.6, cutoff: Some(2) },
         golden: Some(("stylegan1/interfacegan_layout_res8_fused", "out.image_from_z")),
     },
     Case {
         file: "pggan_genforce",
-        family: Pg,
-        layout: Some(Layout::Genforce),
+        family: Family::PgGan,
+        layout: Layout::Genforce,
         size: 16,
         truncation: NO_TRUNCATION,
         golden: Some(("pggan/genforce_res16_fused", "out.image")),
     },
     Case {
         file: "pggan_mganprior",
-        family: Pg,
-        layout: Some(Layout::MganPrior),
+        family: Family::PgGan,
+        layout: Layout::MganPrior,
         size: 16,
         truncation: NO_TRUNCATION,
         golden: Some(("pggan/mganprior_layout_res16", "out.image")),
     },
     Case {
         file: "biggan_huggingface",
-        family: BigGanDeep,
-        layout: None,
+        family: Family::BigGan,
+        layout: Layout::HuggingFace,
         size: 16,
         truncation: NO_TRUNCATION,
         golden: None,
@@ -122,9 +113,9 @@ impl Case {
         folder().join(format!("expected/{}.safetensors", self.file))
     }
 
-    /// The layout, the shape of images and that of the expected code.
-    fn draw(&self, expected: &StateDict) -> Result<(Option<Layout>, [usize; 3], Tensor)> {
-        let (cpu, path) = (Device::cpu(), self.path());
+    /// The shape of images, and that of the expected code.
+    fn draw(&self, expected: &StateDict) -> Result<([usize; 3], Tensor)> {
+        let cpu = Device::cpu();
         let upload = |name: &str| {
             let t = expected.get(name).unwrap().clone();
             Tensor::from_vec(t.data, &t.shape, &cpu)
@@ -134,25 +125,14 @@ impl Case {
             let w = g.truncate(&g.map(&z, None)?, &self.truncation)?;
             g.synthesize(&w, Noise::Const)
         };
-        Ok(match self.family {
-            Style2 => {
-                let g = StyleGan2::open(path, &cpu)?;
-                (Some(g.layout()), g.image_shape(), draw(&g)?)
-            }
-            Style1 => {
-                let g = StyleGan::open(path, &cpu)?;
-                (Some(g.layout()), g.image_shape(), draw(&g)?)
-            }
-            Pg => {
-                let g = PgGan::open(path, &cpu)?;
-                (Some(g.layout()), g.image_shape(), g.generate(&z, None)?)
-            }
-            BigGanDeep => {
-                let g = BigGan::open(path, &cpu)?;
-                let labels = Labels::new(upload("labels")?)?;
-                (None, g.image_shape(), g.generate(&z, Some(&labels))?)
-            }
-        })
+        let any = AnyGenerator::open(self.path(), &cpu)?;
+        let image = match &any {
+            AnyGenerator::StyleGan2(g) => draw(g)?,
+            AnyGenerator::StyleGan(g) => draw(g)?,
+            AnyGenerator::PgGan(g) => g.generate(&z, None)?,
+            AnyGenerator::BigGan(g) => g.generate(&z, Some(&Labels::new(upload("labels")?)?))?,
+        };
+        Ok((any.generator().image_shape(), image))
     }
 
     /// The checkpoint and what is expected of it, from the golden file.
@@ -164,7 +144,7 @@ impl Case {
         for (name, tensor) in golden.subset("weights.").iter() {
             // The two differ in these names alone; no golden file has mganprior's.
             let name = match self.layout {
-                Some(Layout::MganPrior) => {
+                Layout::MganPrior => {
                     name.replace("linear.weight", "fc.weight").replace("first_layer", "const")
                 }
                 _ => name.to_owned(),
@@ -186,8 +166,9 @@ impl Case {
 fn each_checkpoint_gives_the_image_of_the_original_code() {
     for case in CASES {
         let expected = StateDict::open(case.expected_path()).unwrap();
-        let (layout, shape, image) = case.draw(&expected).unwrap();
-        assert_eq!(layout, case.layout, "{}", case.file);
+        let recognised = recognise(&StateDict::open(case.path()).unwrap()).unwrap();
+        assert_eq!(recognised, (case.family, case.layout), "{}", case.file);
+        let (shape, image) = case.draw(&expected).unwrap();
         assert_eq!(shape, [3, case.size, case.size], "{}", case.file);
         let original = expected.get("image").unwrap();
         assert_eq!(image.shape(), original.shape, "{}", case.file);
@@ -205,10 +186,10 @@ fn no_checkpoint_passes_for_another_family() {
     for case in CASES {
         let path = case.path();
         let results = [
-            (Pg, PgGan::open(&path, &cpu).map(drop)),
-            (Style1, StyleGan::open(&path, &cpu).map(drop)),
-            (Style2, StyleGan2::open(&path, &cpu).map(drop)),
-            (BigGanDeep, BigGan::open(&path, &cpu).map(drop)),
+            (Family::PgGan, PgGan::open(&path, &cpu).map(drop)),
+            (Family::StyleGan, StyleGan::open(&path, &cpu).map(drop)),
+            (Family::StyleGan2, StyleGan2::open(&path, &cpu).map(drop)),
+            (Family::BigGan, BigGan::open(&path, &cpu).map(drop)),
         ];
         for (family, result) in results {
             match result {
