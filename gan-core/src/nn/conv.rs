@@ -236,6 +236,11 @@ impl Conv2dLayer {
         Ok(Conv2dLayer { conv, bias, act: BiasAct { clamp, ..BiasAct::new(act) } })
     }
 
+    /// Number of input channels.
+    pub fn inputs(&self) -> usize {
+        self.conv.inputs()
+    }
+
     /// Number of output channels.
     pub fn outputs(&self) -> usize {
         self.conv.outputs()

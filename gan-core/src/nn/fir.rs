@@ -174,7 +174,7 @@ pub fn upsample2d(
     })
 }
 
-/// The filter with which zero-insertion by 2 repeats each pixel.
+/// The filter with which zero-insertion by 2 repeats each pixel, and decimation by 2 averages squares of two by two.
 pub(crate) fn nearest_filter() -> Result<Filter> {
     Filter::outer(&[0.5, 0.5])
 }
@@ -208,4 +208,12 @@ pub fn downsample2d(
         flip,
         gain,
     })
+}
+
+/// The mean of each square of two by two pixels of `x [n, c, h, w]`, to `[n, c, h/2, w/2]`.
+///
+/// # Errors
+/// [`Error::Shape`] for another rank or an image of one row or column.
+pub fn average_downsample2d(x: &Tensor) -> Result<Tensor> {
+    downsample2d(x, &nearest_filter()?, [2, 2], [[0; 2]; 2], false, 1.0)
 }

@@ -5,6 +5,7 @@ mod bias_act;
 mod conv;
 mod fir;
 mod linear;
+mod minibatch_std;
 mod modulated;
 mod norm;
 mod params;
@@ -18,10 +19,11 @@ pub use bias_act::bias_act;
 pub use conv::{Conv2dLayer, EqualizedConv, Resample, conv2d_resample};
 pub(crate) use fir::nearest_filter;
 pub use fir::{
-    FilterSetup, Padding, downsample2d, filter_from_array, filter2d, nearest_upsample2d,
-    setup_filter, take_filter, upsample2d,
+    FilterSetup, Padding, average_downsample2d, downsample2d, filter_from_array, filter2d,
+    nearest_upsample2d, setup_filter, take_filter, upsample2d,
 };
 pub use linear::Linear;
+pub use minibatch_std::minibatch_std;
 pub use modulated::{ModulatedConv, demodulation, modulated_conv2d, styled_conv};
 pub use norm::{instance_norm, normalize_2nd_moment};
 pub use params::Params;

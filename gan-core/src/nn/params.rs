@@ -59,6 +59,21 @@ impl Params {
         self.tensors.keys().map(String::as_str)
     }
 
+    /// Refuses to go on without a tensor that a layer could do without and this network cannot.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if it is missing.
+    pub fn require(&self, name: &str) -> Result<()> {
+        match self.tensors.contains_key(name) {
+            true => Ok(()),
+            false => Err(Error::Weights {
+                name: name.to_owned(),
+                expected: "a tensor".into(),
+                found: "no such tensor".into(),
+            }),
+        }
+    }
+
     /// Takes the tensor of that name; `None` in `shape` stands for any size.
     ///
     /// # Errors

@@ -72,11 +72,7 @@ pub(in crate::models) fn to_rgb(
     inputs: usize,
     colours: Option<usize>,
 ) -> Result<Conv2dLayer> {
-    let bias = format!("{name}.bias");
-    if params.get(&bias).is_none() {
-        // The layer could do without, these networks cannot.
-        params.take(&bias, &[colours])?;
-    }
+    params.require(&format!("{name}.bias"))?;
     let one_tap = Filter::new(1, 1, vec![1.0])?;
     let shape = [colours, Some(inputs), Some(1), Some(1)];
     Conv2dLayer::new(params, name, &shape, Activation::Linear, (1, 1), one_tap, None)
