@@ -191,7 +191,8 @@ impl Case {
         for (name, host) in self.weights()?.iter() {
             let mut tensor = Tensor::new(&host.data, &host.shape, device)?;
             let leaf = format!("param.{name}");
-            if self.expects(&format!("grad_{leaf}")) || self.expects(&format!("grad_gp_{leaf}")) {
+            let gradients = ["grad_", "grad_gp_", "r1_grad_"];
+            if gradients.iter().any(|prefix| self.expects(&format!("{prefix}{leaf}"))) {
                 tensor = tensor.var();
                 variables.push((leaf, tensor.clone()));
             }

@@ -44,7 +44,7 @@ pub(super) fn first(
     weight: &Tensor,
     leaves: &[Leaf<'_>],
 ) -> Result<()> {
-    put(out, "grad", &y.mul(weight)?.sum_all()?, leaves)
+    named(out, "grad", &y.mul(weight)?.sum_all()?, leaves)
 }
 
 /// `P = sum((d sum(y * u) / d of)^2)` and its gradients `grad_<penalty>_<v>`, that by `u` included.
@@ -59,11 +59,16 @@ fn second(
     let slope = grad(&y.mul(u)?.sum_all()?, &[of], Order::Second)?.remove(0);
     let p = slope.square()?.sum_all()?;
     out.tensor(penalty, &p)?;
-    put(out, &format!("grad_{penalty}"), &p, &[leaves, &[("u", u)]].concat())
+    named(out, &format!("grad_{penalty}"), &p, &[leaves, &[("u", u)]].concat())
 }
 
 /// `<prefix>_<v>`, the gradients of a number.
-fn put(out: &mut Outputs, prefix: &str, number: &Tensor, leaves: &[Leaf<'_>]) -> Result<()> {
+pub(super) fn named(
+    out: &mut Outputs,
+    prefix: &str,
+    number: &Tensor,
+    leaves: &[Leaf<'_>],
+) -> Result<()> {
     let tensors: Vec<&Tensor> = leaves.iter().map(|(_, tensor)| *tensor).collect();
     for ((name, _), g) in leaves.iter().zip(grad(number, &tensors, Order::First)?) {
         out.tensor(format!("{prefix}_{name}"), &g)?;

@@ -7,6 +7,7 @@
 mod array;
 mod biggan;
 mod case;
+mod discriminators;
 mod eigen;
 mod error;
 mod gradients;
@@ -18,6 +19,7 @@ mod report;
 mod sefa;
 mod settings;
 mod stylegan1;
+mod stylegan2_discriminator;
 mod stylegan2_networks;
 mod stylegan2_operators;
 mod stylegan2_rosinality;
@@ -50,6 +52,7 @@ pub fn check_of(kind: &str) -> Option<Check> {
         "stylegan1" => stylegan1::find(what),
         "stylegan2" => stylegan2_operators::find(what)
             .or_else(|| stylegan2_networks::find(what))
+            .or_else(|| stylegan2_discriminator::find(what))
             .or_else(|| stylegan2_rosinality::find(what)),
         _ => None,
     }

@@ -1,13 +1,14 @@
-//! `pggan/*`: the generator in the layouts of genforce and mganprior, and images as bytes.
+//! `pggan/*`: the generator in the layouts of genforce and mganprior, the discriminator, and images as bytes.
 
 use gan_core::Image;
 use gan_core::image::Quantization;
-use gan_core::models::pggan::Options;
-use gan_core::{Device, Generator, Labels, PgGan, Z};
+use gan_core::models::pggan::{DiscriminatorOptions, Options};
+use gan_core::{Device, Discriminator, Generator, Labels, PgGan, PgGanDiscriminator, Z};
 
 use super::Check;
 use super::array::{HostArray, Values};
 use super::case::Case;
+use super::discriminators::{group, put, put_block};
 use super::error::{Error, Result};
 use super::gradients::first;
 use super::outputs::Outputs;
@@ -15,6 +16,7 @@ use super::outputs::Outputs;
 pub(super) fn find(what: &str) -> Option<Check> {
     match what {
         "generator_genforce" | "generator_mganprior" => Some(generator),
+        "discriminator" => Some(discriminator),
         "postprocess_u8" => Some(postprocess_u8),
         _ => None,
     }
@@ -41,6 +43,26 @@ fn generator(case: &Case, device: &Device) -> Result<Outputs> {
         let network = network.clone().with_lod(lod)?;
         let image = network.generate(&codes, labels.as_ref())?;
         out.tensor(format!("image_lod{lod}"), &image)?;
+    }
+    Ok(out)
+}
+
+/// Logits and scores of classes, what the blocks hand on, logits of unfinished growth, and gradients of the image.
+fn discriminator(case: &Case, device: &Device) -> Result<Outputs> {
+    let options = DiscriminatorOptions {
+        fused_scale: case.settings.flag_or("fused_scale", false)?,
+        minibatch_std_group: group(case)?,
+        lod: None,
+    };
+    let network = PgGanDiscriminator::from_state_dict(case.weights()?, &options, device)?;
+    let image = case.input("image", device)?;
+    let mut out = Outputs::default();
+    let scores = network.scores_with(&image, &mut |name, x| put_block(&mut out, name, x))?;
+    out.tensor("scores", &scores)?;
+    put(&mut out, case, &network, &[])?;
+    for lod in lods(case)? {
+        let network = network.clone().with_lod(lod)?;
+        out.tensor(format!("logits_lod{lod}"), &network.logits(&image, None)?)?;
     }
     Ok(out)
 }

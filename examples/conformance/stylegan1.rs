@@ -1,12 +1,19 @@
-//! `stylegan1/*`: the generator in the layouts of genforce and interfacegan, and one layer with all its steps.
+//! `stylegan1/*`: the generator in the layouts of genforce and interfacegan, one layer with all its steps, and the
+//! discriminator.
 
 use gan_core::models::SynthesisNetwork;
-use gan_core::models::stylegan::{FusedScale, Options, Source, Step, SynthesisLayer};
+use gan_core::models::stylegan::{
+    DiscriminatorOptions, FusedScale, Options, Source, Step, SynthesisLayer,
+};
 use gan_core::nn::{Params, nearest_upsample2d};
-use gan_core::{Device, Labels, Noise, StyleBased, StyleGan, StyleKind, Tensor, W, WPlus, Z};
+use gan_core::{
+    Device, Discriminator, Labels, Noise, StyleBased, StyleGan, StyleGanDiscriminator, StyleKind,
+    Tensor, W, WPlus, Z,
+};
 
 use super::Check;
 use super::case::Case;
+use super::discriminators::{group, labels, put, put_block};
 use super::error::{Error, Result};
 use super::gradients::first;
 use super::outputs::Outputs;
@@ -18,6 +25,7 @@ pub(super) fn find(what: &str) -> Option<Check> {
         "generator_genforce" => Some(generator_genforce),
         "generator_interfacegan" => Some(generator_interfacegan),
         "epilogue" => Some(epilogue),
+        "discriminator" => Some(discriminator),
         _ => None,
     }
 }
@@ -161,4 +169,21 @@ pub(super) fn network(case: &Case, device: &Device) -> Result<StyleGan> {
         mapping_lr_multiplier: settings.number_or("mapping_lr_mul", 0.01)?,
     };
     Ok(StyleGan::from_state_dict(case.weights()?, &options, device)?)
+}
+
+/// Logits, what the blocks hand on, logits of unfinished growth, and gradients of the image.
+fn discriminator(case: &Case, device: &Device) -> Result<Outputs> {
+    let options = DiscriminatorOptions { minibatch_std_group: group(case)?, lod: None };
+    let network = StyleGanDiscriminator::from_state_dict(case.weights()?, &options, device)?;
+    let image = case.input("image", device)?;
+    let labels = labels(case, device)?;
+    let mut out = Outputs::default();
+    let mut visit = |name: &str, x: &Tensor| put_block(&mut out, name, x);
+    network.logits_with(&image, labels.as_ref(), &mut visit)?;
+    put(&mut out, case, &network, &[])?;
+    for lod in lods(case)? {
+        let network = network.clone().with_lod(lod)?;
+        out.tensor(format!("logits_lod{lod}"), &network.logits(&image, labels.as_ref())?)?;
+    }
+    Ok(out)
 }

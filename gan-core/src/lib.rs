@@ -1,4 +1,4 @@
-//! Tensors, gradients and pretrained generators (PGGAN, StyleGAN, StyleGAN2, BigGAN), on a plain CPU.
+//! Tensors, gradients and pretrained generators (PGGAN, StyleGAN, StyleGAN2, BigGAN) and discriminators, on a plain CPU.
 //!
 //! ```
 //! use gan_core::{Device, Image, Noise, Seeds, StyleBased, StyleGan2, Truncation};
@@ -16,10 +16,11 @@
 //! Everything computes on a [`Tensor`], which lives on a [`Device`] and remembers how it was made once a variable
 //! ([`Tensor::var`]) is involved, so that [`grad()`] can differentiate it, twice if need be. Networks are in [`models`],
 //! their layers in [`nn`], and algorithms of other crates see them through the traits [`Generator`], [`StyleBased`],
-//! [`Staged`] and [`Factorizable`].
+//! [`Staged`], [`Factorizable`] and [`Discriminator`].
 
 pub mod backend;
 pub mod checkpoint;
+mod discriminator;
 mod error;
 mod generator;
 pub mod grad;
@@ -35,6 +36,7 @@ mod staged;
 mod tensor;
 
 pub use backend::Device;
+pub use discriminator::Discriminator;
 pub use error::{Error, Result};
 pub use generator::{Factorizable, Generator, Projection, StyleBased};
 pub use grad::{Order, grad};
@@ -45,9 +47,9 @@ pub use latent::{
 };
 pub use layers::{Layers, parse_indices};
 pub use models::biggan::BigGan;
-pub use models::pggan::PgGan;
-pub use models::stylegan::StyleGan;
-pub use models::stylegan2::StyleGan2;
+pub use models::pggan::{PgGan, PgGanDiscriminator};
+pub use models::stylegan::{StyleGan, StyleGanDiscriminator};
+pub use models::stylegan2::{StyleGan2, StyleGan2Discriminator};
 pub use progress::Progress;
 pub use random::{Philox, Seeds};
 pub use staged::{Features, Stage, Staged};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::discriminator::describe_discriminator;
 use super::index;
 use super::state_dict::StateDict;
 use crate::error::{Error, Result};
@@ -84,7 +85,7 @@ impl Family {
 /// Names under which training files nest a generator; the top level first.
 const LEVELS: [&str; 5] = ["", "G_ema.", "g_ema.", "generator_smooth.", "generator."];
 
-/// The code base whose names and conventions a generator's checkpoint follows.
+/// The code base whose names and conventions a checkpoint follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Layout {
@@ -140,9 +141,7 @@ pub(crate) fn locate(dict: &StateDict, family: Family) -> Result<(Layout, &'stat
         ([one], None) => return Ok(*one),
         ([], None) => why_unknown(dict),
         // A network that can be read, but not as this one.
-        ([], Some((other, _))) => {
-            format!("this is a {other} generator, to be opened as {}", other.reader())
-        }
+        ([], Some((other, _))) => to_be_opened(other),
         ([(a, at), (b, bt), ..], _) => {
             format!("it fits both {a} ({}) and {b} ({})", place(at), place(bt))
         }
@@ -155,7 +154,16 @@ pub(crate) fn locate(dict: &StateDict, family: Family) -> Result<(Layout, &'stat
     Err(unknown(dict, reason, family.known()))
 }
 
-fn place(level: &str) -> String {
+/// What generator the names speak for, if any.
+pub(super) fn describe_generator(dict: &StateDict) -> Option<String> {
+    Family::ALL.into_iter().find(|family| !family.places(dict).is_empty()).map(to_be_opened)
+}
+
+fn to_be_opened(family: Family) -> String {
+    format!("this is a {family} generator, to be opened as {}", family.reader())
+}
+
+pub(super) fn place(level: &str) -> String {
     match level {
         "" => "at the top level".to_owned(),
         level => format!("under `{level}`"),
@@ -233,25 +241,33 @@ pub(crate) fn is_mapping(name: &str) -> bool {
     }
 }
 
-fn unknown(dict: &StateDict, reason: String, known: &'static str) -> Error {
+pub(super) fn unknown(dict: &StateDict, reason: String, known: &'static str) -> Error {
     Error::Layout { reason, known, found: dict.first_names() }
 }
 
-fn why_unknown(dict: &StateDict) -> String {
+pub(super) fn why_unknown(dict: &StateDict) -> String {
     // Common files that are something else, the most telling names first.
-    const OTHERS: [(&[&str], &str); 7] = [
+    const OTHERS: [(&[&str], &str); 5] = [
         (&["G.synthesis.b4.", "g.conv1.conv."], "only the raw generator is there, no average"),
         (&["synthesis.input.", "synthesis.L0_"], "this is a StyleGAN3 generator"),
         (&["synthesis.layer0."], "this is part of a StyleGAN generator"),
         (&["course_mapping."], "this is an editing network"),
         (&["encoder.input_layer.", "decoder.conv1.conv."], "this is an encoder with its decoder"),
-        (&["b4.out.", "final_linear.", "fromrgb.", "input0."], "this is a discriminator"),
+    ];
+    const PARTS: [(&[&str], &str); 2] = [
+        (&["fromrgb.", "input0."], "this is part of a discriminator"),
         (&["layer0.weight", "output0."], "this is part of a PGGAN generator"),
     ];
     if dict.is_empty() {
         return "there are no tensors".to_owned();
     }
     let has = |marks: &[&str]| dict.names().any(|name| marks.iter().any(|m| name.contains(m)));
-    let other = OTHERS.iter().find(|(marks, _)| has(marks));
-    other.map_or("no layout has these names", |(_, what)| what).to_owned()
+    let named = |list: &[(&[&str], &str)]| {
+        list.iter().find(|(marks, _)| has(marks)).map(|(_, what)| (*what).to_owned())
+    };
+    // In training files, it is the generator that is missed, which stands beside a discriminator.
+    named(&OTHERS)
+        .or_else(|| describe_discriminator(dict))
+        .or_else(|| named(&PARTS))
+        .unwrap_or_else(|| "no layout has these names".to_owned())
 }

@@ -1,4 +1,4 @@
-//! Checkpoints: named tensors in files, and the published layouts of generators.
+//! Checkpoints: named tensors in files, and the published layouts of generators and discriminators.
 //!
 //! A file is opened as a [`StateDict`]. Its [`Layout`] is told from the tensor names, and one table
 //! per layout (a file each) maps it to the names and conventions of NVIDIA's PyTorch code, which are
@@ -17,8 +17,9 @@
 //! | `synthesis.b{r}.resample_filter`, also of `conv0`, `conv1`, `skip` | `[4, 4]` | sums to 1, applied as a true convolution |
 //!
 //! PGGAN and StyleGAN are told apart and mapped likewise, to names of the same pattern (`b8.conv0`, `b8.torgb`); their
-//! tables are in `pggan.rs` and `stylegan.rs`.
+//! tables are in `pggan.rs` and `stylegan.rs`. Those of discriminators are in `discriminator/`.
 
+mod discriminator;
 mod genforce;
 mod layout;
 mod nvidia;
@@ -29,6 +30,10 @@ mod stylegan;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use discriminator::{
+    canonical_pggan_discriminator, canonical_stylegan_discriminator,
+    canonical_stylegan2_discriminator,
+};
 pub use layout::{Family, Layout, recognise};
 pub use state_dict::{HostTensor, StateDict};
 

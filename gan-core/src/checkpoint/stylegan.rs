@@ -156,7 +156,7 @@ fn place(name: &str, layout: Layout) -> Option<(String, Form)> {
 }
 
 /// One channel's kernel, for a true convolution.
-fn blur(name: &str, tensor: HostTensor) -> Result<HostTensor> {
+pub(super) fn blur(name: &str, tensor: HostTensor) -> Result<HostTensor> {
     let &[_, 1, h, w] = tensor.shape.as_slice() else {
         return Err(weights(name, "shape [channels, 1, 3, 3]", tensor.shape_text()));
     };

@@ -73,4 +73,25 @@ impl Lod {
         let share = lod.ceil() - lod;
         colours()?.scale(share)?.add(&image.scale(1.0 - share)?).map(Some)
     }
+
+    /// Whether a discriminator's blocks after `level` see a smaller image; level 0 sees the full resolution.
+    pub(super) fn shrinks(self, level: usize) -> bool {
+        self.0 > level as f64
+    }
+
+    /// What a discriminator's block sees: the features of the block before, those of the image's own colours at this
+    /// level, which are made only if they count, or both, blended. Needed for blocks that [take part](Lod::needs).
+    pub(super) fn enter(
+        self,
+        level: usize,
+        features: Option<Tensor>,
+        colours: impl FnOnce() -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let Some(features) = features else { return colours() };
+        if self.0 <= level as f64 - 1.0 {
+            return Ok(features);
+        }
+        let share = self.0 - self.0.floor();
+        colours()?.scale(share)?.add(&features.scale(1.0 - share)?)
+    }
 }

@@ -2,6 +2,7 @@
 
 mod any;
 pub mod biggan;
+mod discriminator;
 mod grown;
 mod lod;
 mod mapping;

@@ -58,6 +58,6 @@ fn unknown_layouts() {
         ["convs.0.0.weight", "final_linear.0.weight"],
         ["input0.conv.weight", "layer0.conv.weight"],
     ] {
-        assert_refused!(dict(&names), Error::Layout { .. }, "a discriminator", names[0]);
+        assert_refused!(dict(&names), Error::Layout { .. }, "discriminator", names[0]);
     }
 }

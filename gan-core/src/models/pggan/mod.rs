@@ -1,12 +1,14 @@
 //! PGGAN (Karras et al. 2018), the progressively grown network before StyleGAN, read from every published layout.
 
 mod config;
+mod discriminator;
 mod layer;
 
 use std::fmt;
 use std::path::Path;
 
 pub use config::Options;
+pub use discriminator::{DiscriminatorOptions, PgGanDiscriminator};
 pub(super) use layer::to_rgb;
 use layer::{Geometry, Layer};
 

@@ -1,6 +1,7 @@
 //! StyleGAN (Karras et al. 2019): mapping and synthesis network, read from every published layout.
 
 mod config;
+mod discriminator;
 mod layer;
 mod synthesis;
 
@@ -8,6 +9,7 @@ use std::path::Path;
 
 pub use crate::models::mapping::Mapping;
 pub use config::{FusedScale, Options};
+pub use discriminator::{DiscriminatorOptions, StyleGanDiscriminator};
 pub use layer::{Source, Step, SynthesisLayer};
 pub use synthesis::Synthesis;
 

@@ -1,6 +1,7 @@
 //! StyleGAN2 (Karras et al. 2020): mapping and synthesis network, read from every published layout.
 
 mod config;
+mod discriminator;
 mod layer;
 mod synthesis;
 
@@ -8,6 +9,7 @@ use std::path::Path;
 
 pub use crate::models::mapping::Mapping;
 pub use config::{Architecture, Options};
+pub use discriminator::{DiscriminatorOptions, StyleGan2Discriminator};
 pub use synthesis::Synthesis;
 
 use crate::backend::Device;
