@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use gan_benches::{S256, S1024, random_codes, random_network};
-use gan_core::{
-    Device, Generator, Noise, Order, Result, StyleBased, StyleGan2, Tensor, WPlus, grad,
-};
+use gan_benches::{S256, S1024, random_codes, random_stylegan2};
+use gan_core::{Device, Noise, Order, Result, StyleBased, StyleGan2, Tensor, WPlus, grad};
 
 fn step(g: &StyleGan2, w: &WPlus) -> Result<Tensor> {
     let w = WPlus::new(w.tensor().var())?;
@@ -19,8 +17,8 @@ fn gradient(c: &mut Criterion) {
     let mut group = c.benchmark_group("gradient");
     group.sample_size(10).measurement_time(Duration::from_secs(10));
     for (name, size) in [("256, batch 1", S256), ("1024, batch 1", S1024)] {
-        let g = random_network(size, &device).expect("network");
-        let w = random_codes(1, g.num_ws(), g.w_dim(), g.device()).expect("codes");
+        let g = random_stylegan2(size, &device).expect("network");
+        let w = random_codes(1, &g).expect("codes");
         group.bench_function(name, |b| b.iter(|| step(&g, &w).expect("gradient")));
     }
 }
