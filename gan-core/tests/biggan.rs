@@ -11,24 +11,13 @@ use gan_core::{
     BigGan, Device, Direction, Error, Factorizable, Generator, Labels, Layers, Seeds, StyleGan2,
     Tensor, Z, ZPlus, ZTruncation,
 };
-use safetensors::SafeTensors;
-use support::refused;
+use support::{assert_refused, golden_weights, refused};
 
 const UPSAMPLE: [bool; 5] = [true, false, false, true, false];
 
 /// Five blocks and attention as layer 2; z 8, five classes, 16 pixels, 11 statistics.
 fn golden() -> StateDict {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/biggan");
-    let bytes = std::fs::read(format!("{folder}/biggan_deep_res16_stats11.safetensors")).unwrap();
-    // The file has whole numbers beside the weights, which a checkpoint must not have.
-    let mut dict = StateDict::default();
-    for (name, view) in SafeTensors::deserialize(&bytes).unwrap().tensors() {
-        if let Some(name) = name.strip_prefix("weights.") {
-            let data = view.data().as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
-            dict.insert(name, HostTensor { shape: view.shape().to_vec(), data }).unwrap();
-        }
-    }
-    dict
+    golden_weights("biggan/biggan_deep_res16_stats11")
 }
 
 fn options() -> Options {
@@ -53,13 +42,6 @@ fn codes(g: &BigGan, count: u32) -> Z {
 
 fn values(tensor: &Tensor) -> Vec<f32> {
     tensor.to_vec().unwrap()
-}
-
-macro_rules! assert_refused {
-    ($result:expr, $variant:pat, $($part:expr),* $(,)?) => {{
-        let error = refused($result, &[$($part),*]);
-        assert!(matches!(error, $variant), "{error:?}");
-    }};
 }
 
 // Files

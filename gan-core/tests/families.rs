@@ -10,12 +10,7 @@ use gan_core::{
     Device, Error, Generator, Labels, Noise, PgGan, Result, Seeds, StyleBased, StyleGan, StyleGan2,
     Tensor, Truncation, WPlus, Z,
 };
-use support::refused;
-
-fn golden(name: &str) -> StateDict {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
-    StateDict::open(format!("{folder}/{name}.safetensors")).unwrap().subset("weights.")
-}
+use support::{golden_weights, refused};
 
 fn open_pggan(dict: StateDict) -> Result<PgGan> {
     PgGan::from_state_dict(dict, &pggan::Options::default(), &Device::cpu())
@@ -56,14 +51,14 @@ fn names(dict: &StateDict) -> Vec<String> {
 #[test]
 fn a_network_of_another_family_is_named() {
     let (pg, style1, style2) = (
-        || golden("pggan/genforce_res16_fused"),
-        || golden("stylegan1/genforce_res32"),
-        || golden("sefa/stylegan2_genforce_res32"),
+        || golden_weights("pggan/genforce_res16_fused"),
+        || golden_weights("stylegan1/genforce_res32"),
+        || golden_weights("sefa/stylegan2_genforce_res32"),
     );
     let cpu = Device::cpu();
     let open2 = |dict| StyleGan2::from_state_dict(dict, &Default::default(), &cpu);
-    let mgan = golden("pggan/mganprior_layout_res16");
-    let inter = golden("stylegan1/interfacegan_layout_res16");
+    let mgan = golden_weights("pggan/mganprior_layout_res16");
+    let inter = golden_weights("stylegan1/interfacegan_layout_res16");
     for (error, what) in [
         (open_pggan(style1()).unwrap_err(), "a StyleGAN generator, to be opened as StyleGan;"),
         (open_pggan(style2()).unwrap_err(), "a StyleGAN2 generator, to be opened as StyleGan2"),
@@ -82,10 +77,10 @@ fn a_network_of_another_family_is_named() {
 
 #[test]
 fn training_files_hold_a_generator_below_its_name() {
-    let dict = golden("pggan/genforce_res32");
+    let dict = golden_weights("pggan/genforce_res32");
     let nested = renamed(&dict, |name| format!("generator_smooth.{name}"));
     assert_eq!(images(&open_pggan(nested).unwrap()), images(&open_pggan(dict).unwrap()));
-    let dict = golden("stylegan1/genforce_res32");
+    let dict = golden_weights("stylegan1/genforce_res32");
     let nested = renamed(&dict, |name| format!("generator_smooth.{name}"));
     assert_eq!(images(&open_stylegan(nested).unwrap()), images(&open_stylegan(dict).unwrap()));
 }
@@ -93,7 +88,7 @@ fn training_files_hold_a_generator_below_its_name() {
 #[test]
 fn mganprior_names_its_dense_layers_otherwise() {
     for name in ["interfacegan_layout_res16", "interfacegan_layout_res8_fused"] {
-        let dict = golden(&format!("stylegan1/{name}"));
+        let dict = golden_weights(&format!("stylegan1/{name}"));
         let mgan = renamed(&dict, |name| {
             name.replace("linear.weight", "fc.weight").replace("first_layer", "const")
         });
@@ -108,9 +103,9 @@ fn mganprior_names_its_dense_layers_otherwise() {
 #[test]
 fn names_of_two_layouts_do_not_mix() {
     let rename = |name: &str| name.replace("layer1.weight", "layer1.conv.weight");
-    let dict = renamed(&golden("pggan/genforce_res32"), rename);
+    let dict = renamed(&golden_weights("pggan/genforce_res32"), rename);
     refused(open_pggan(dict), &["`layer1.conv.weight`", "PGGAN", "genforce"]);
-    let dict = renamed(&golden("stylegan1/genforce_res32"), |name| {
+    let dict = renamed(&golden_weights("stylegan1/genforce_res32"), |name| {
         name.replace("synthesis.layer1.style.weight", "synthesis.layer1.epilogue.bias")
     });
     refused(open_stylegan(dict), &["`synthesis.layer1.epilogue.bias`", "StyleGAN", "genforce"]);
@@ -120,7 +115,7 @@ fn names_of_two_layouts_do_not_mix() {
 fn the_shapes_tell_whether_a_pggan_is_fused() {
     let open = |name: &str, fused_scale| {
         let options = pggan::Options { fused_scale, ..Default::default() };
-        PgGan::from_state_dict(golden(name), &options, &Device::cpu())
+        PgGan::from_state_dict(golden_weights(name), &options, &Device::cpu())
     };
     for (name, fused) in [("pggan/genforce_res16_fused", true), ("pggan/genforce_res32", false)] {
         let inferred = images(&open(name, None).unwrap());
@@ -135,7 +130,7 @@ fn the_shapes_tell_whether_a_pggan_is_fused() {
 #[test]
 fn each_tensor_of_a_pggan_removed_or_misshapen() {
     for file in ["genforce_res16_fused", "mganprior_layout_res16_fused"] {
-        let dict = golden(&format!("pggan/{file}"));
+        let dict = golden_weights(&format!("pggan/{file}"));
         for name in names(&dict) {
             let mut without = dict.clone();
             without.take(&name).unwrap();
@@ -152,7 +147,7 @@ fn each_tensor_of_a_pggan_removed_or_misshapen() {
 #[test]
 fn each_tensor_of_a_stylegan_removed_or_misshapen() {
     for file in ["genforce_noconst_tanh_lod_res16", "interfacegan_layout_res8_fused"] {
-        let dict = golden(&format!("stylegan1/{file}"));
+        let dict = golden_weights(&format!("stylegan1/{file}"));
         for name in names(&dict) {
             let mut without = dict.clone();
             without.take(&name).unwrap();
@@ -193,7 +188,7 @@ fn check_misshapen(dict: &StateDict, name: &str, run: impl Fn(StateDict) -> Resu
 
 #[test]
 fn blocks_are_counted() {
-    let dict = golden("pggan/genforce_res32");
+    let dict = golden_weights("pggan/genforce_res32");
     assert_eq!(open_pggan(dict.clone()).unwrap().image_shape(), [3, 32, 32]);
     let without = |layers: &[&str]| {
         let mut dict = dict.clone();
@@ -214,7 +209,7 @@ fn blocks_are_counted() {
 
 #[test]
 fn levels_of_detail_that_do_not_exist() {
-    let dict = golden("pggan/genforce_res32");
+    let dict = golden_weights("pggan/genforce_res32");
     for lod in [-0.5, 3.5, f64::NAN, f64::INFINITY] {
         refused(open_pggan(dict.clone()).unwrap().with_lod(lod), &["lod: expected 0 to 3"]);
     }
@@ -223,7 +218,7 @@ fn levels_of_detail_that_do_not_exist() {
     let stored = changed(&dict, "lod", |t| t.data[0] = 1.5);
     assert_eq!(open_pggan(stored).unwrap().lod(), 1.5);
     let options = stylegan::Options { lod: Some(4.0), ..Default::default() };
-    let dict = golden("stylegan1/genforce_res32");
+    let dict = golden_weights("stylegan1/genforce_res32");
     refused(StyleGan::from_state_dict(dict, &options, &Device::cpu()), &["lod", "0 to 3"]);
 }
 
@@ -233,13 +228,13 @@ fn codes_and_labels_that_do_not_fit() {
     let tensor = |shape: &[usize]| Tensor::full(0.5, shape, &cpu).unwrap();
     let z = |n| Z::new(tensor(&[2, n])).unwrap();
     let labels = |n, k| Labels::new(tensor(&[n, k])).unwrap();
-    let plain = open_pggan(golden("pggan/genforce_res32")).unwrap();
+    let plain = open_pggan(golden_weights("pggan/genforce_res32")).unwrap();
     refused(plain.generate(&z(13), None), &["z", "[n, 12]", "[2, 13]"]);
     refused(plain.generate(&z(12), Some(&labels(2, 3))), &["labels", "not conditional"]);
 
     let open = |label_dim| {
         let options = pggan::Options { label_dim, ..Default::default() };
-        PgGan::from_state_dict(golden("pggan/genforce_label_tanh_lod"), &options, &cpu)
+        PgGan::from_state_dict(golden_weights("pggan/genforce_label_tanh_lod"), &options, &cpu)
     };
     let conditional = open(3).unwrap();
     assert_eq!((conditional.z_dim(), conditional.label_dim()), (10, 3));
@@ -248,14 +243,14 @@ fn codes_and_labels_that_do_not_fit() {
     refused(conditional.generate(&z(10), Some(&labels(2, 4))), &["labels", "[2, 3]", "[2, 4]"]);
     refused(open(13), &["label_dim", "below the 13 inputs"]);
 
-    let style = open_stylegan(golden("stylegan1/genforce_label_fused_res16")).unwrap();
+    let style = open_stylegan(golden_weights("stylegan1/genforce_label_fused_res16")).unwrap();
     refused(style.generate(&z(10), None), &["labels", "[n, 4]"]);
     refused(style.generate(&z(9), Some(&labels(2, 4))), &["z", "[n, 10]"]);
 }
 
 #[test]
 fn styles_and_noise_of_a_stylegan() {
-    let g = open_stylegan(golden("stylegan1/genforce_res32")).unwrap();
+    let g = open_stylegan(golden_weights("stylegan1/genforce_res32")).unwrap();
     assert_eq!((g.num_ws(), g.style_layout().len()), (8, 16));
     let entry = &g.style_layout()[5];
     assert_eq!((entry.name.as_str(), entry.channels, entry.w_index), ("b8.conv0.bias", 14, 2));
@@ -279,7 +274,7 @@ fn styles_and_noise_of_a_stylegan() {
     let moved = styles.shifted("b8.conv0.bias", 3, 2.0).unwrap();
     let moved = g.synthesize_styles(&moved, Noise::Const).unwrap().to_vec::<f32>().unwrap();
     assert_ne!(moved, plain);
-    let other = open_stylegan(golden("stylegan1/interfacegan_layout_res16")).unwrap();
+    let other = open_stylegan(golden_weights("stylegan1/interfacegan_layout_res16")).unwrap();
     let error = refused(other.synthesize_styles(&styles, Noise::Const), &["styles", "b4.conv0"]);
     assert!(matches!(error, Error::Latent { .. }), "{error:?}");
     refused(other.styles(&wp), &["w+", "[n, 6, 12]", "[2, 8, 16]"]);

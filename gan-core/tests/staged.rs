@@ -4,7 +4,6 @@
 
 mod support;
 
-use gan_core::checkpoint::{HostTensor, StateDict};
 use gan_core::models::stylegan2::Synthesis;
 use gan_core::models::{SynthesisNetwork, biggan, pggan, stylegan};
 use gan_core::nn::Params;
@@ -12,41 +11,26 @@ use gan_core::{
     BigGan, Device, Error, Features, Generator, Labels, Noise, PgGan, Seeds, Staged, StyleGan,
     StyleGan2, Tensor, WPlus, Z,
 };
-use safetensors::SafeTensors;
-use support::refused;
-
-/// The weights of a golden file.
-fn golden(name: &str) -> StateDict {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
-    let bytes = std::fs::read(format!("{folder}/{name}.safetensors")).unwrap();
-    let mut dict = StateDict::default();
-    for (name, view) in SafeTensors::deserialize(&bytes).unwrap().tensors() {
-        if let Some(name) = name.strip_prefix("weights.") {
-            let data = view.data().as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
-            dict.insert(name, HostTensor { shape: view.shape().to_vec(), data }).unwrap();
-        }
-    }
-    dict
-}
+use support::{golden_weights, refused};
 
 fn stylegan2(name: &str) -> StyleGan2 {
-    StyleGan2::from_state_dict(golden(name), &Default::default(), &Device::cpu()).unwrap()
+    StyleGan2::from_state_dict(golden_weights(name), &Default::default(), &Device::cpu()).unwrap()
 }
 
 fn stylegan(name: &str, lod: Option<f64>) -> StyleGan {
     let options = stylegan::Options { lod, ..Default::default() };
-    StyleGan::from_state_dict(golden(name), &options, &Device::cpu()).unwrap()
+    StyleGan::from_state_dict(golden_weights(name), &options, &Device::cpu()).unwrap()
 }
 
 fn pggan(name: &str, label_dim: usize, lod: Option<f64>) -> PgGan {
     let options = pggan::Options { lod, label_dim, final_tanh: true, ..Default::default() };
-    PgGan::from_state_dict(golden(name), &options, &Device::cpu()).unwrap()
+    PgGan::from_state_dict(golden_weights(name), &options, &Device::cpu()).unwrap()
 }
 
 fn biggan() -> BigGan {
     let upsample = Some(vec![true, false, false, true, false]);
     let options = biggan::Options { upsample, ..Default::default() };
-    let dict = golden("biggan/biggan_deep_res16_stats11");
+    let dict = golden_weights("biggan/biggan_deep_res16_stats11");
     BigGan::from_state_dict(dict, &options, &Device::cpu()).unwrap()
 }
 
@@ -133,7 +117,7 @@ fn biggan_can_be_cut_anywhere() {
 #[test]
 fn noise_goes_on_where_the_network_is_cut() {
     for name in ["skip", "resnet", "orig"] {
-        let dict = golden(&format!("stylegan2/synthesis_{name}_r16"));
+        let dict = golden_weights(&format!("stylegan2/synthesis_{name}_r16"));
         let mut params = Params::upload(dict, &Device::cpu()).unwrap();
         let network = Synthesis::new(&mut params, "", &Default::default()).unwrap();
         let ws = vec![0.5; 2 * network.num_ws() * network.w_dim()];

@@ -48,6 +48,11 @@ impl Resample {
         let padding = [[(kernel / 2) as isize; 2]; 2];
         Resample { up, padding, flip_weight: up == 1, ..Resample::default() }
     }
+
+    /// Whether the convolution is a transposed one.
+    fn transposes(&self, kernel: [usize; 2]) -> bool {
+        self.up > 1 && (self.down > 1 || kernel != [1, 1])
+    }
 }
 
 /// Convolves `x [n, ci, h, w]` with `weight [co, ci/groups, kh, kw]`, up-sampling before or down-sampling after.
@@ -58,6 +63,15 @@ impl Resample {
 /// # Errors
 /// [`Error::Shape`] if the shapes do not fit, [`Error::Argument`] for factors outside of 1 to 64 or no groups.
 pub fn conv2d_resample(x: &Tensor, weight: &Tensor, op: &Resample) -> Result<Tensor> {
+    let [_, _, kh, kw] = weight.dims4("conv2d_resample")?;
+    match op.transposes([kh, kw]) {
+        true => resampled(x, &exchanged(weight, op.groups)?, op),
+        false => resampled(x, weight, op),
+    }
+}
+
+/// [`conv2d_resample`] with the weight as its convolution reads it: [`exchanged`] where [`Resample::transposes`] says so.
+fn resampled(x: &Tensor, weight: &Tensor, op: &Resample) -> Result<Tensor> {
     let [_, _, kh, kw] = weight.dims4("conv2d_resample")?;
     check_factors("conv2d_resample", &[op.up, op.down])?;
     if op.groups == 0 {
@@ -101,7 +115,10 @@ pub fn conv2d_resample(x: &Tensor, weight: &Tensor, op: &Resample) -> Result<Ten
     }
     if op.up > 1 {
         // A transposed convolution is a true convolution with its weight.
-        let y = transposed(x, &oriented(op.flip_weight)?, op.groups, op.up)?;
+        let [_, _, h, w] = x.dims4("conv2d_resample")?;
+        let conv = Conv { stride: [op.up, op.up], ..conv };
+        let size = [(h - 1) * op.up + kh, (w - 1) * op.up + kw];
+        let y = x.conv_transpose2d(&oriented(op.flip_weight)?, conv, size)?;
         let kernel = [kh as isize, kw as isize];
         let rest = [0, 1].map(|axis| {
             let [before, after] = padding[axis];
@@ -138,26 +155,28 @@ pub fn conv2d_resample(x: &Tensor, weight: &Tensor, op: &Resample) -> Result<Ten
     }
 }
 
-/// Transposed convolution without padding, from `weight [co, ci/groups, kh, kw]` of the direction in which it is used.
-fn transposed(x: &Tensor, weight: &Tensor, groups: usize, stride: usize) -> Result<Tensor> {
-    let [_, _, h, w] = x.dims4("conv2d_resample")?;
+/// `weight [co, ci/groups, kh, kw]` as a transposed convolution reads it, `[ci, co/groups, kh, kw]`.
+fn exchanged(weight: &Tensor, groups: usize) -> Result<Tensor> {
     let [co, ci, kh, kw] = weight.dims4("conv2d_resample")?;
-    if co % groups != 0 {
+    if groups == 0 || co % groups != 0 {
         return Err(Error::shape("conv2d_resample", "channels divisible by groups", (co, groups)));
     }
-    let swapped = weight
-        .reshape(&[groups, co / groups, ci, kh, kw])?
-        .permute(&[0, 2, 1, 3, 4])?
-        .reshape(&[groups * ci, co / groups, kh, kw])?;
-    let conv = Conv { stride: [stride, stride], groups, ..Conv::default() };
-    x.conv_transpose2d(&swapped, conv, [(h - 1) * stride + kh, (w - 1) * stride + kw])
+    weight.reshape(&[groups, co / groups, ci, kh, kw])?.permute(&[0, 2, 1, 3, 4])?.reshape(&[
+        groups * ci,
+        co / groups,
+        kh,
+        kw,
+    ])
 }
 
 /// Convolution by `weight * gain / sqrt(ci kh kw)`, the equalised learning rate (PGGAN, section 4.1).
 #[derive(Clone, Debug)]
 pub struct EqualizedConv {
-    /// Already scaled.
+    /// Already scaled, and in the order in which [`resampled`] reads it: to exchange its channels takes as long as a
+    /// convolution of few pixels.
     weight: Tensor,
+    /// Output and input channels.
+    channels: [usize; 2],
     resample: Resample,
 }
 
@@ -174,19 +193,22 @@ impl EqualizedConv {
         resample: Resample,
     ) -> Result<Self> {
         let weight = params.take(&format!("{name}.weight"), shape)?;
-        let [_, ci, kh, kw] = weight.dims4("equalized_conv")?;
-        let weight = weight.scale(gain / ((ci * kh * kw) as f64).sqrt())?;
-        Ok(EqualizedConv { weight, resample })
+        let [co, ci, kh, kw] = weight.dims4("equalized_conv")?;
+        let mut weight = weight.scale(gain / ((ci * kh * kw) as f64).sqrt())?;
+        if resample.transposes([kh, kw]) {
+            weight = exchanged(&weight, resample.groups)?;
+        }
+        Ok(EqualizedConv { weight, channels: [co, ci], resample })
     }
 
     /// Number of input channels.
     pub fn inputs(&self) -> usize {
-        self.weight.shape()[1]
+        self.channels[1]
     }
 
     /// Number of output channels.
     pub fn outputs(&self) -> usize {
-        self.weight.shape()[0]
+        self.channels[0]
     }
 
     /// The device that its weight is on.
@@ -199,7 +221,7 @@ impl EqualizedConv {
     /// # Errors
     /// [`Error::Shape`] if `x` does not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        conv2d_resample(x, &self.weight, &self.resample)
+        resampled(x, &self.weight, &self.resample)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Codes, labels and directions that do not fit the network.
 
+use crate::support::assert_refused;
 use std::sync::Arc;
 
 use gan_core::{

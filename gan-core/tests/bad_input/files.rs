@@ -1,5 +1,6 @@
 //! Files that are no checkpoints, and checkpoints of something else.
 
+use crate::support::assert_refused;
 use gan_core::checkpoint::StateDict;
 use gan_core::{Device, Error, StyleGan2};
 

@@ -6,14 +6,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-macro_rules! assert_refused {
-    ($result:expr, $variant:pat, $($part:expr),* $(,)?) => {{
-        let error = $crate::support::refused($result, &[$($part),*]);
-        assert!(matches!(error, $variant), "{error:?}");
-    }};
-}
-
-// After the macro, which they use.
 mod chance;
 mod codes;
 mod files;
@@ -44,8 +36,7 @@ fn portraits() -> StateDict {
 
 /// A network of another geometry: z 10, w 12, three classes, 16 pixels.
 fn golden(name: &str) -> StateDict {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/stylegan2");
-    StateDict::open(format!("{folder}/{name}.safetensors")).unwrap().subset("weights.")
+    support::golden_weights(&format!("stylegan2/{name}"))
 }
 
 fn build(dict: StateDict) -> Result<StyleGan2> {

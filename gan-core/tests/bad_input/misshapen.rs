@@ -1,5 +1,6 @@
 //! Networks with a tensor of a shape or of values that it cannot have.
 
+use crate::support::assert_refused;
 use gan_core::checkpoint::{HostTensor, StateDict};
 use gan_core::{Device, Error, Generator, StyleGan2};
 

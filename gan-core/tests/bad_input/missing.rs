@@ -1,5 +1,6 @@
 //! Networks that lack a tensor, or have one too many.
 
+use crate::support::assert_refused;
 use gan_core::checkpoint::StateDict;
 use gan_core::{Error, Generator, Seeds, StyleBased, Truncation};
 

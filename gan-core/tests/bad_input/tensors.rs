@@ -1,5 +1,6 @@
 //! Tensors of absurd sizes, and operators on them.
 
+use crate::support::assert_refused;
 use gan_core::backend::Filter;
 use gan_core::nn::{Resample, conv2d_resample, downsample2d, filter2d, upsample2d};
 use gan_core::{

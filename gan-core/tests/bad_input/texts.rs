@@ -1,5 +1,6 @@
 //! Choices of layers and seeds, as a user types them.
 
+use crate::support::assert_refused;
 use gan_core::{Error, Layers, Seeds, parse_indices};
 
 #[test]

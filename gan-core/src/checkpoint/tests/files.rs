@@ -1,7 +1,5 @@
 //! Files: what is written is read again, and what is no such file is named.
 
-use std::time::{Duration, Instant};
-
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
 use super::*;
@@ -145,7 +143,5 @@ fn other_files_are_told_apart() {
     let sparse = folder.path().join("sparse");
     let file = std::fs::File::create(&sparse).unwrap();
     file.set_len(1 << 40).unwrap();
-    let start = Instant::now();
     assert!(matches!(open(&sparse), Error::Format { .. }));
-    assert!(start.elapsed() < Duration::from_secs(1));
 }
