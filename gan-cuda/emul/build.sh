@@ -12,7 +12,7 @@ shift $(($# < 2 ? $# : 2))
 mkdir -p "$out"
 work=$(mktemp -d "$out/build.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-flags=(-std=c++17 -O2 -fPIC -fvisibility=hidden -ffp-contract=off -Wall -Wextra "$@")
+flags=(-std=c++17 -O2 -fPIC -fvisibility=hidden -ftls-model=initial-exec -ffp-contract=off -Wall -Wextra "$@")
 # In kernels, a misaligned access and an index beyond an array of known length stop the program as an address does.
 checks=(-fsanitize=alignment,bounds -fsanitize-undefined-trap-on-error)
 
