@@ -184,7 +184,7 @@ API cuGetErrorString(int code, const char** text) {
 
 API cuDriverGetVersion(int* version) {
     if (int code = options::fault(__func__)) return code;
-    *version = 13000;
+    *version = options::version();
     return SUCCESS;
 }
 

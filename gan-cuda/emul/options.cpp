@@ -37,6 +37,11 @@ size_t memory() {
     return text.empty() ? size_t{4} << 30 : std::strtoull(text.c_str(), nullptr, 10);
 }
 
+int version() {
+    std::string text = value("GAN_EMUL_VERSION");
+    return text.empty() ? 13000 : std::atoi(text.c_str());
+}
+
 emul::Schedule schedule() {
     std::string text = value("GAN_EMUL_SCHEDULE");
     if (text == "reverse") return {emul::Schedule::REVERSE, 1};

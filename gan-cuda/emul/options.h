@@ -11,6 +11,8 @@ namespace options {
 int devices();
 /// GAN_EMUL_MEMORY: bytes of each; 4 GiB unless told.
 size_t memory();
+/// GAN_EMUL_VERSION: what the driver says of itself, 13000 unless told.
+int version();
 /// GAN_EMUL_SCHEDULE: `forward`, `reverse`, `random` or `random:SEED`.
 emul::Schedule schedule();
 /// GAN_EMUL_FAULT: `name=code,...`. A driver function of that name returns the code; a kernel of that name leaves its context with it.

@@ -67,29 +67,30 @@ impl Context {
             Err(e) if e.0 == sys::CUresult::CUDA_ERROR_NO_DEVICE => {
                 return Err(Error::NoDevice { index, count: 0 });
             }
-            initialised => initialised.map_err(failed("cuInit"))?,
+            initialised => initialised.map_err(failed(index, "cuInit"))?,
         }
-        let driver_version = driver_version()?;
+        let driver_version = driver_version(index)?;
         if driver_version < NEEDED_DRIVER {
             return Err(Error::OldDriver { found: driver_version });
         }
-        let count = result::device::get_count().map_err(failed("cuDeviceGetCount"))?;
+        let count = result::device::get_count().map_err(failed(index, "cuDeviceGetCount"))?;
         let ordinal = i32::try_from(index).ok().filter(|&i| i < count);
         let Some(ordinal) = ordinal else {
             return Err(Error::NoDevice { index, count: usize::try_from(count).unwrap_or(0) });
         };
-        let device = result::device::get(ordinal).map_err(failed("cuDeviceGet"))?;
-        let name = result::device::get_name(device).map_err(failed("cuDeviceGetName"))?;
-        let found = capability(device)?;
+        let device = result::device::get(ordinal).map_err(failed(index, "cuDeviceGet"))?;
+        let name = result::device::get_name(device).map_err(failed(index, "cuDeviceGetName"))?;
+        let found = capability(index, device)?;
         if found < NEEDED_CAPABILITY {
             return Err(Error::OldDevice { name, found });
         }
-        let primary = Primary::retain(device)?;
+        let primary = Primary::retain(index, device)?;
         // SAFETY: the context is alive, as `primary` holds it.
-        unsafe { result::ctx::set_current(primary.context) }.map_err(failed("cuCtxSetCurrent"))?;
-        let pool = keeping_pool(device)?;
+        unsafe { result::ctx::set_current(primary.context) }
+            .map_err(failed(index, "cuCtxSetCurrent"))?;
+        let pool = keeping_pool(index, device)?;
         let stream = result::stream::create(result::stream::StreamKind::NonBlocking)
-            .map_err(failed("cuStreamCreate"))?;
+            .map_err(failed(index, "cuStreamCreate"))?;
         Ok(Context {
             index,
             name,
@@ -104,7 +105,7 @@ impl Context {
 
     /// What users call it.
     pub(crate) fn name(&self) -> String {
-        format!("cuda:{}", self.index)
+        device_name(self.index)
     }
 
     /// What its maker calls it.
@@ -205,17 +206,9 @@ impl Context {
         at: &str,
         result: Result<T, DriverError>,
     ) -> Result<T> {
-        result.map_err(|e| {
-            if !breaks_device(e.0) {
-                return failed(call)(e);
-            }
-            let fault = || Error::Faulted {
-                device: self.name(),
-                at: at.to_owned(),
-                code: e.0 as u32,
-                name: code_name(e),
-            };
-            self.fault.get_or_init(fault).clone()
+        result.map_err(|e| match failure(self.name(), call, at, e) {
+            fault @ Error::Faulted { .. } => self.fault.get_or_init(|| fault).clone(),
+            other => other,
         })
     }
 }
@@ -247,10 +240,10 @@ struct Primary {
 }
 
 impl Primary {
-    fn retain(device: sys::CUdevice) -> Result<Self> {
+    fn retain(index: usize, device: sys::CUdevice) -> Result<Self> {
         // SAFETY: the device came from the driver.
         let context = unsafe { result::primary_ctx::retain(device) };
-        Ok(Primary { device, context: context.map_err(failed("cuDevicePrimaryCtxRetain"))? })
+        Ok(Primary { device, context: context.map_err(failed(index, "cuDevicePrimaryCtxRetain"))? })
     }
 
     fn keep(self) -> sys::CUcontext {
@@ -312,21 +305,21 @@ unsafe impl Send for Function {}
 // SAFETY: as for `Context`.
 unsafe impl Sync for Function {}
 
-fn driver_version() -> Result<(u32, u32)> {
+fn driver_version(index: usize) -> Result<(u32, u32)> {
     let mut version = 0i32;
     // SAFETY: the driver writes one int.
     let result = unsafe { sys::cuDriverGetVersion(&mut version) }.result();
-    result.map_err(failed("cuDriverGetVersion"))?;
+    result.map_err(failed(index, "cuDriverGetVersion"))?;
     let version = version.unsigned_abs();
     Ok((version / 1000, version % 1000 / 10))
 }
 
-fn capability(device: sys::CUdevice) -> Result<(u32, u32)> {
+fn capability(index: usize, device: sys::CUdevice) -> Result<(u32, u32)> {
     use sys::CUdevice_attribute as Attribute;
     let attribute = |attribute: Attribute| {
         // SAFETY: the device came from the driver.
         let value = unsafe { result::device::get_attribute(device, attribute) };
-        value.map(i32::unsigned_abs).map_err(failed("cuDeviceGetAttribute"))
+        value.map(i32::unsigned_abs).map_err(failed(index, "cuDeviceGetAttribute"))
     };
     Ok((
         attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
@@ -335,21 +328,36 @@ fn capability(device: sys::CUdevice) -> Result<(u32, u32)> {
 }
 
 /// The device's memory pool, told to keep what it has: otherwise each wait for the stream would give it all back.
-fn keeping_pool(device: sys::CUdevice) -> Result<sys::CUmemoryPool> {
+fn keeping_pool(index: usize, device: sys::CUdevice) -> Result<sys::CUmemoryPool> {
     // SAFETY: the device came from the driver.
     let pool = unsafe { result::device::get_default_mem_pool(device) };
-    let pool = pool.map_err(failed("cuDeviceGetDefaultMemPool"))?;
+    let pool = pool.map_err(failed(index, "cuDeviceGetDefaultMemPool"))?;
     let mut threshold = u64::MAX;
     let value = std::ptr::from_mut(&mut threshold).cast::<c_void>();
     let attribute = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
     // SAFETY: the pool is the device's, and this attribute is a 64-bit number.
     let set = unsafe { result::mem_pool::set_attribute(pool, attribute, value) };
-    set.map_err(failed("cuMemPoolSetAttribute"))?;
+    set.map_err(failed(index, "cuMemPoolSetAttribute"))?;
     Ok(pool)
 }
 
-fn failed(call: &'static str) -> impl FnOnce(DriverError) -> Error {
-    move |e| Error::Driver { call, code: e.0 as u32, name: code_name(e) }
+/// What users call the device of that number.
+fn device_name(index: usize) -> String {
+    format!("cuda:{index}")
+}
+
+/// A driver's result while a device is opened.
+fn failed(index: usize, call: &'static str) -> impl FnOnce(DriverError) -> Error {
+    move |e| failure(device_name(index), call, call, e)
+}
+
+/// A driver's result as an error of ours.
+fn failure(device: String, call: &'static str, at: &str, e: DriverError) -> Error {
+    let (code, name) = (e.0 as u32, code_name(e));
+    match breaks_device(e.0) {
+        true => Error::Faulted { device, at: at.to_owned(), code, name },
+        false => Error::Driver { call, code, name },
+    }
 }
 
 /// The driver's name of a result. Its enum's own `Debug` would do, but is not to be relied on for text.

@@ -1,6 +1,7 @@
 //! The kernels' PTX, one module a file, given to the driver when a kernel of it is first asked for.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ptx::{self, Param};
@@ -79,8 +80,21 @@ pub(crate) struct Modules {
 
 #[derive(Default)]
 struct Loaded {
-    modules: HashMap<File, (Arc<Module>, HashMap<&'static str, Vec<Param>>)>,
+    files: HashMap<File, LoadedFile>,
     kernels: HashMap<String, Arc<Kernel>>,
+}
+
+/// A file in the driver's hands, and what its PTX says of the kernels in it.
+struct LoadedFile {
+    module: Arc<Module>,
+    params: HashMap<&'static str, Vec<Param>>,
+}
+
+impl LoadedFile {
+    fn load(context: &Arc<Context>, file: File) -> Result<Self> {
+        let params = ptx::kernels(file.ptx()).map_err(|reason| wrong(file.name(), reason))?;
+        Ok(LoadedFile { module: Arc::new(context.load(file.name(), file.ptx())?), params })
+    }
 }
 
 impl Modules {
@@ -92,22 +106,39 @@ impl Modules {
         name: &str,
     ) -> Result<Arc<Kernel>> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kernel) = loaded.kernels.get(name) {
+        let Loaded { files, kernels } = &mut *loaded;
+        if let Some(kernel) = kernels.get(name) {
             return Ok(Arc::clone(kernel));
         }
-        let wrong =
-            |kernel: &str, reason: String| Error::Kernel { kernel: kernel.to_owned(), reason };
-        if !loaded.modules.contains_key(&file) {
-            let params = ptx::kernels(file.ptx()).map_err(|reason| wrong(file.name(), reason))?;
-            let module = Arc::new(context.load(file.name(), file.ptx())?);
-            loaded.modules.insert(file, (module, params));
-        }
-        let (module, kernels) = &loaded.modules[&file];
-        let params =
-            kernels.get(name).ok_or_else(|| wrong(name, "not in its file's PTX".into()))?;
-        let function = module.function(name)?;
+        let file = match files.entry(file) {
+            Entry::Occupied(file) => file.into_mut(),
+            Entry::Vacant(empty) => empty.insert(LoadedFile::load(context, file)?),
+        };
+        let params = file.params.get(name).ok_or_else(|| wrong(name, "not in its PTX".into()))?;
+        let function = file.module.function(name)?;
         let kernel = Arc::new(Kernel { name: name.to_owned(), function, params: params.clone() });
-        loaded.kernels.insert(name.to_owned(), Arc::clone(&kernel));
+        kernels.insert(name.to_owned(), Arc::clone(&kernel));
         Ok(kernel)
+    }
+}
+
+fn wrong(kernel: &str, reason: String) -> Error {
+    Error::Kernel { kernel: kernel.to_owned(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_for_the_oldest_driver_and_device_and_has_kernels() {
+        for file in File::ALL {
+            let (name, text) = (file.name(), file.ptx());
+            assert!(text.contains(".version 8.1\n"), "{name}: the ISA of CUDA 12.1");
+            assert!(text.contains(".target sm_80\n"), "{name}: compute capability 8.0");
+            let kernels = ptx::kernels(text).unwrap_or_else(|reason| panic!("{name}: {reason}"));
+            assert!(!kernels.is_empty(), "{name}");
+            assert_eq!(kernels.len(), text.matches(".entry").count(), "{name}");
+        }
     }
 }

@@ -213,6 +213,25 @@ impl Emulator {
         if code == 0 { Ok(()) } else { Err(Failure { code, message: self.message() }) }
     }
 
+    /// The driver's result when it is given this PTX and asked for a kernel of it.
+    pub(crate) fn load(&self, ptx: &str, kernel: &str) -> i32 {
+        let load: unsafe extern "C" fn(*mut *mut c_void, *const c_char) -> i32 =
+            self.symbol("cuModuleLoadData");
+        let get: unsafe extern "C" fn(*mut *mut c_void, *mut c_void, *const c_char) -> i32 =
+            self.symbol("cuModuleGetFunction");
+        let unload: unsafe extern "C" fn(*mut c_void) -> i32 = self.symbol("cuModuleUnload");
+        let (ptx, kernel) =
+            (CString::new(ptx).expect("no zero"), CString::new(kernel).expect("no zero"));
+        let (mut module, mut function) = (std::ptr::null_mut(), std::ptr::null_mut());
+        // SAFETY: as the driver's documentation says; the module is used only while it is loaded.
+        unsafe {
+            assert_eq!(load(&raw mut module, ptx.as_ptr()), 0);
+            let code = get(&raw mut function, module, kernel.as_ptr());
+            assert_eq!(unload(module), 0);
+            code
+        }
+    }
+
     fn message(&self) -> String {
         let message: unsafe extern "C" fn(*mut c_char, usize) -> usize =
             self.symbol("gan_emul_message");

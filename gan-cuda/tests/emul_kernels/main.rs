@@ -15,4 +15,5 @@ mod products;
 mod reduce;
 mod shape;
 mod styled;
+mod table;
 mod upfirdn;

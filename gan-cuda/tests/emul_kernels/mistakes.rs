@@ -1,6 +1,6 @@
 //! Mistakes planted in copies of the kernels, one for each kind that the emulator is there to catch.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::harness::{
     Arg, Buffer, Emulator, Failure, SCHEDULES, Scalar, Schedule, count, difference, strided, values,
@@ -28,8 +28,8 @@ const MISTAKES: [[&str; 3]; 8] = [
 ];
 
 /// An emulator with all of them; `None` where it cannot be built.
-fn mistaken() -> Option<(Emulator, PathBuf)> {
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("gan-cuda-mistakes");
+fn mistaken() -> Option<Emulator> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gan-cuda-mistakes");
     let kernels = folder.join("kernels");
     std::fs::create_dir_all(&kernels).expect("a folder");
     for entry in std::fs::read_dir(support::sources("kernels")).expect("the kernels") {
@@ -43,10 +43,10 @@ fn mistaken() -> Option<(Emulator, PathBuf)> {
         std::fs::write(kernels.join(name), text).expect("written");
     }
     let driver = support::build(&folder, &kernels, &[])?;
-    Some((Emulator::open(&driver), driver))
+    Some(Emulator::open(&driver))
 }
 
-/// The results of a `matmul` or `upfirdn_tile` that is near enough to one block.
+/// The schedules under which a kernel fails or is wrong.
 fn wrong_under(
     emulator: &Emulator,
     kernel: &str,
@@ -70,7 +70,7 @@ fn failure(emulator: &Emulator, kernel: &str, launch: [usize; 2], args: &[Arg]) 
 
 #[test]
 fn emul_planted_mistakes_are_caught() {
-    let Some((emulator, _)) = mistaken() else { return };
+    let Some(emulator) = mistaken() else { return };
     let upload = |v: &[f64]| emulator.upload(v, Scalar::F32);
     let room = |n: usize| emulator.room(4 * n);
     let pair = |x: &Buffer<'_>, y: &Buffer<'_>| vec![x.arg(), y.arg()];
@@ -129,4 +129,8 @@ fn emul_planted_mistakes_are_caught() {
     args.extend([1.0, 1.0, 1.0].map(Arg::Float));
     let size = failure(&emulator, "bias_act_grad_f32", [1, 32], &args);
     assert!(size.code == 1 && size.message.contains("size of arguments"), "{size:?}");
+    // And the driver does not hand such a kernel out: its PTX is another's.
+    let ptx = std::fs::read_to_string(support::sources("ptx").join("bias_act.ptx")).unwrap();
+    assert_eq!(emulator.load(&ptx, "bias_act_grad_f32"), 200);
+    assert_eq!(emulator.load(&ptx, "bias_act_f32"), 0);
 }

@@ -31,7 +31,10 @@ pub fn stand_in() -> Option<&'static Library> {
         .get_or_init(|| {
             let path = driver_path()?;
             // SAFETY: the library was built above; its initialisers only fill the table of kernels.
-            Some(unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }.expect("the driver loads"))
+            Some(
+                unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }
+                    .expect("the driver loads"),
+            )
         })
         .as_ref()
 }
@@ -40,7 +43,8 @@ pub fn stand_in() -> Option<&'static Library> {
 pub fn set(name: &str, value: Option<&str>) {
     type Set = unsafe extern "C" fn(*const std::ffi::c_char, *const std::ffi::c_char) -> i32;
     let library = stand_in().expect("a driver");
-    let (name, value) = (CString::new(name).expect("no zero"), value.map(|v| CString::new(v).expect("no zero")));
+    let (name, value) =
+        (CString::new(name).expect("no zero"), value.map(|v| CString::new(v).expect("no zero")));
     // SAFETY: the signature is that of emul/driver.cpp, and both strings outlive the call.
     unsafe {
         let set = library.get::<Set>(b"gan_emul_set").expect("symbol");
@@ -54,7 +58,8 @@ pub fn launches(kernel: &str) -> u64 {
     let kernel = CString::new(kernel).expect("no zero");
     // SAFETY: the signature is that of emul/driver.cpp, and the string outlives the call.
     unsafe {
-        let launches = stand_in().expect("a driver").get::<Launches>(b"gan_emul_launches").expect("symbol");
+        let launches =
+            stand_in().expect("a driver").get::<Launches>(b"gan_emul_launches").expect("symbol");
         launches(kernel.as_ptr())
     }
 }
@@ -76,9 +81,9 @@ pub fn build(folder: &Path, kernels: &Path, flags: &[&str]) -> Option<PathBuf> {
     Some(folder.join("libcuda.so.1"))
 }
 
-/// A folder of this crate.
+/// A folder of gan-cuda, whose tests and those of other members share this file.
 pub fn sources(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../gan-cuda")).join(name)
 }
 
 fn present(program: impl AsRef<OsStr>) -> bool {
@@ -86,7 +91,8 @@ fn present(program: impl AsRef<OsStr>) -> bool {
 }
 
 fn is_older(driver: &Path) -> bool {
-    let changed = |path: &Path| path.metadata().and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    let changed =
+        |path: &Path| path.metadata().and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
     let newest = ["emul", "kernels"]
         .iter()
         .flat_map(|folder| std::fs::read_dir(sources(folder)).into_iter().flatten().flatten())
