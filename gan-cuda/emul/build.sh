@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the stand-in driver: build.sh FOLDER [KERNELS [FLAG...]] leaves FOLDER/libcuda.so.1.
 #
-# KERNELS is where the kernel files are, ../kernels unless told. Flags go to the compiler: `-DcuMemAllocAsync=absent` gives a driver without
-# that function.
+# KERNELS is where the kernel files are, ../kernels unless told. Flags go to the compiler: `-DcuMemAllocAsync=absent`
+# gives a driver without that function.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 out=$1 kernels=${2:-$here/../kernels}

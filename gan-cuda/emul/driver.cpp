@@ -1,7 +1,7 @@
 // A stand-in for libcuda.so.1: the driver functions that gan-cuda and cudarc call, over host memory and the emulator.
 //
-// Every call is done when it returns, so streams and events are only handles. A kernel's mistake leaves its context with an error
-// that every later call returns, as on a GPU. Nothing here is a measure of anything that a GPU does.
+// Every call is done when it returns, so streams and events are only handles. A kernel's mistake leaves its context
+// with an error that every later call returns, as on a GPU. Nothing here is a measure of anything that a GPU does.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -595,7 +595,8 @@ extern "C" __attribute__((visibility("default"))) size_t gan_emul_message(char* 
     return last_message.size();
 }
 
-/// Runs a kernel without module or stream, with arguments whose sizes are checked. The order is 0 forward, 1 reverse, 2 random.
+/// Runs a kernel without module or stream, with arguments whose sizes are checked. The order is 0 forward, 1 reverse, 2
+/// random.
 API gan_emul_launch(const char* name, unsigned grid, unsigned block, void** args, const size_t* sizes, size_t count,
                     int order, uint64_t seed) {
     USABLE;

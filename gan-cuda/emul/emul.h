@@ -1,7 +1,8 @@
 // The CUDA words that the kernels use, in C++: a kernel file compiled with GAN_EMUL is an ordinary translation unit.
 //
-// The threads of a block are fibers of one thread of the host, run in an order that a schedule chooses; barriers and warp operations are where they
-// change. So it is the logic that this tests (indices, barriers, waits, order of summation), never timing or the memory model.
+// The threads of a block are fibers of one thread of the host, run in an order that a schedule chooses; barriers and
+// warp operations are where they change. So it is the logic that this tests (indices, barriers, waits, order of
+// summation), never timing or the memory model.
 #pragma once
 
 #include <cmath>
@@ -63,7 +64,8 @@ inline float shuffle_down(unsigned mask, float value, unsigned distance, const c
     return bits_to_float(exchange(mask, float_to_bits(value), from, file, line));
 }
 
-/// A kernel with its arguments' sizes, and a way to call it as `cuLaunchKernel` does: by an array of pointers to arguments.
+/// A kernel with its arguments' sizes, and a way to call it as `cuLaunchKernel` does: by an array of pointers to
+/// arguments.
 struct Kernel {
     const char* name;
     void (*function)();

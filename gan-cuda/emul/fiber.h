@@ -11,8 +11,8 @@ namespace emul {
 
 #if defined(__x86_64__)
 
-// Saves what a call preserves on the old stack and takes it from the new one. Ten to thirty times faster than `swapcontext`, which asks the kernel
-// for the signal mask each time.
+// Saves what a call preserves on the old stack and takes it from the new one. Ten to thirty times faster than
+// `swapcontext`, which asks the kernel for the signal mask each time.
 extern "C" void gan_emul_switch(void** save, void* to);
 asm(R"(
 .text

@@ -85,8 +85,8 @@ std::string Memory::damage(int device) {
         size_t before = start - a.pages, after = a.page_bytes - before - a.bytes;
         bool intact_before = poisoned(a.pages, before), intact_after = poisoned(start + a.bytes, after);
         if (intact_before && intact_after) continue;
-        what = std::string("a write ") + (intact_before ? "after" : "before") + " an allocation of " + std::to_string(a.bytes) +
-               " bytes";
+        what = std::string("a write ") + (intact_before ? "after" : "before") + " an allocation of " +
+               std::to_string(a.bytes) + " bytes";
         std::memset(a.pages, POISON, before);
         std::memset(start + a.bytes, POISON, after);
     }

@@ -8,8 +8,8 @@
 #include <string>
 
 /// Each allocation has pages of its own and ends where an inaccessible page begins: a kernel that goes on reading or
-/// writing stops there. The few bytes that alignment leaves on either side are poisoned and looked at after every launch.
-/// What nobody has written holds NaN.
+/// writing stops there. The few bytes that alignment leaves on either side are poisoned and looked at after every
+/// launch. What nobody has written holds NaN.
 class Memory {
 public:
     /// Null if it cannot be had.

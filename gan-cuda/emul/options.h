@@ -15,7 +15,8 @@ size_t memory();
 int version();
 /// GAN_EMUL_SCHEDULE: `forward`, `reverse`, `random` or `random:SEED`.
 emul::Schedule schedule();
-/// GAN_EMUL_FAULT: `name=code,...`. A driver function of that name returns the code; a kernel of that name leaves its context with it.
+/// GAN_EMUL_FAULT: `name=code,...`. A driver function of that name returns the code; a kernel of that name leaves its
+/// context with it.
 int fault(const std::string& name);
 
 void set(const std::string& name, const char* value);

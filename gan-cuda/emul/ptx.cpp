@@ -6,7 +6,8 @@ namespace {
 
 /// Bytes of `.param .u64 name` or `.param .align 4 .b8 name[68]`.
 size_t bytes(const std::string& line) {
-    if (size_t bracket = line.find('['); bracket != std::string::npos) return std::strtoul(&line[bracket + 1], nullptr, 10);
+    size_t bracket = line.find('[');
+    if (bracket != std::string::npos) return std::strtoul(&line[bracket + 1], nullptr, 10);
     size_t type = line.find('.', line.find(".param") + 1);
     return type == std::string::npos ? 0 : std::strtoul(&line[type + 2], nullptr, 10) / 8;
 }

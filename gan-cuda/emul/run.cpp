@@ -64,7 +64,8 @@ struct Block {
     bool in_kernel = false;
 };
 
-/// What this thread of the host runs. A pointer, since thread-local storage that is cheap to reach is scarce in a library.
+/// What this thread of the host runs. A pointer, since thread-local storage that is cheap to reach is scarce in a
+/// library.
 thread_local Block* the = nullptr;
 
 /// Blocks between launches: their stacks are used again.

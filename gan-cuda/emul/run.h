@@ -7,8 +7,8 @@
 
 namespace emul {
 
-/// In which order threads and blocks run. A kernel whose result depends on it has a race, and every mistake has an order
-/// that hides it: tests use all three.
+/// In which order threads and blocks run. A kernel whose result depends on it has a race, and every mistake has an
+/// order that hides it: tests use all three.
 struct Schedule {
     enum Order { FORWARD, REVERSE, RANDOM } order = FORWARD;
     uint64_t seed = 1;

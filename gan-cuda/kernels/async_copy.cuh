@@ -1,7 +1,7 @@
 // Copies from global to shared memory that go on while the thread computes (cp.async, from sm_80 on).
 //
-// A thread's copies form groups; one is there for that thread once it has waited, and for its block after a barrier too. The emulator
-// carries a copy out only when it is waited for, so that a missing wait shows.
+// A thread's copies form groups; one is there for that thread once it has waited, and for its block after a barrier
+// too. The emulator carries a copy out only when it is waited for, so that a missing wait shows.
 #pragma once
 
 #ifdef GAN_EMUL

@@ -43,7 +43,8 @@ __device__ void bias_act(const T* x, const float* bias, const float* noise, cons
 }
 
 template <class T>
-__device__ void bias_act_grad(const T* g, const T* y, T* dx, unsigned n, int act, float alpha, float gain, float clamp) {
+__device__ void bias_act_grad(const T* g, const T* y, T* dx, unsigned n, int act, float alpha, float gain,
+                              float clamp) {
     unsigned i = global_index();
     if (i >= n) return;
     float out = to_float(y[i]);

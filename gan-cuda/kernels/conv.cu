@@ -1,5 +1,5 @@
-// Convolution and its two adjoints, straight from the definition: `y[n, co, oy, ox] = sum x[n, ci, iy, ix] * w[co, c, ky, kx]`
-// with `iy = oy * stride_h + ky - pad_h`.
+// Convolution and its two adjoints, straight from the definition: `y[n, co, oy, ox] = sum x[n, ci, iy, ix] * w[co, c,
+// ky, kx]` with `iy = oy * stride_h + ky - pad_h`.
 #include "gan_common.cuh"
 #include "reduction.cuh"
 

@@ -1,7 +1,7 @@
 // What every kernel file shares: how a kernel is declared, the types of storage, and strided indices.
 //
-// Nothing here or in a kernel needs a CUDA header: the compiler's built-ins do, so a kernel is a function of this folder and
-// of the compiler's version alone. With GAN_EMUL the same files are C++ for the emulator.
+// Nothing here or in a kernel needs a CUDA header: the compiler's built-ins do, so a kernel is a function of this
+// folder and of the compiler's version alone. With GAN_EMUL the same files are C++ for the emulator.
 #pragma once
 
 #ifdef GAN_EMUL

@@ -11,7 +11,8 @@ struct Tiles {
     T b[TILE][TILE + 1];
 };
 
-/// Starts to copy `tile[r][c] = x[row + r][column + c]` of a matrix of `rows x columns`, which may be stored transposed.
+/// Starts to copy `tile[r][c] = x[row + r][column + c]` of a matrix of `rows x columns`, which may be stored
+/// transposed.
 template <class T>
 __device__ inline void start_tile(T (&tile)[TILE][TILE + 1], const T* x, unsigned row, unsigned column, unsigned rows,
                                   unsigned columns, int transposed) {

@@ -50,8 +50,8 @@ __device__ void gather(const T* x, const unsigned* index, T* y, unsigned n, unsi
 
 /// The host has sorted the arguments' entries by where they go, so that each sum has one thread and a fixed order.
 template <class T>
-__device__ void scatter_add(const T* x, const unsigned* start, const unsigned* entries, T* y, unsigned n, unsigned inner,
-                            unsigned len_in, unsigned len_out) {
+__device__ void scatter_add(const T* x, const unsigned* start, const unsigned* entries, T* y, unsigned n,
+                            unsigned inner, unsigned len_in, unsigned len_out) {
     unsigned i = global_index();
     if (i >= n) return;
     Around a(i, len_out, inner);

@@ -1,7 +1,7 @@
 // What a synthesis network computes from its styles, for all layers in one launch each.
 //
-// Demodulation is `d = 1/sqrt(sum_i W2[o, i] s[i]^2 + eps)` with the weight's squares summed over its taps beforehand, which
-// needs a vector for each layer where a modulated weight would need a whole tensor (StyleGAN2, section 2.2).
+// Demodulation is `d = 1/sqrt(sum_i W2[o, i] s[i]^2 + eps)` with the weight's squares summed over its taps beforehand,
+// which needs a vector for each layer where a modulated weight would need a whole tensor (StyleGAN2, section 2.2).
 #include "gan_common.cuh"
 #include "reduction.cuh"
 

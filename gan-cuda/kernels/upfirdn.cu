@@ -8,8 +8,8 @@ struct UpFirDn {
     int pad_h, pad_w;
 };
 
-/// Where the window of an output pixel meets the input along one axis: the first pixel in or after its start, and the tap
-/// that lies on it. The taps between two pixels meet inserted zeros, so one steps by `up`.
+/// Where the window of an output pixel meets the input along one axis: the first pixel in or after its start, and the
+/// tap that lies on it. The taps between two pixels meet inserted zeros, so one steps by `up`.
 struct Window {
     int pixel;
     unsigned tap;

@@ -2,11 +2,11 @@
 """Compiles kernels/*.cu to ptx/*.ptx, or checks that nothing has to be.
 
     kernels.py NVRTC_DIR write           compiles, and writes what changed
-    kernels.py NVRTC_DIR check PTXAS     compares byte by byte, then assembles for every GPU generation: nothing may spill, and
-                                         no kernel may use more registers than kernels/registers.txt allows
+    kernels.py NVRTC_DIR check PTXAS     compares byte by byte, then assembles for every GPU generation: nothing may
+                                         spill, nor use more registers than kernels/registers.txt allows
 
-NVRTC_DIR holds the libraries of the wheel nvidia-cuda-nvrtc-cu12, PTXAS is the assembler of nvidia-cuda-nvcc; the versions are
-pinned in check_kernels.sh. Python, because the compiler comes from a Python package: whoever has it can run this.
+NVRTC_DIR holds the libraries of the wheel nvidia-cuda-nvrtc-cu12, PTXAS is the assembler of nvidia-cuda-nvcc; their
+versions are pinned in wheels.txt. Python, because the compiler comes from a Python package: whoever has it can run this.
 """
 import ctypes
 import pathlib

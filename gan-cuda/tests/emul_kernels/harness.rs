@@ -60,7 +60,8 @@ impl Scalar {
         if self == Scalar::F32 { 4 } else { 2 }
     }
 
-    /// Largest error in units of the largest value: of sums in `f32`, or half a unit in the last place of the others.
+    /// Largest error in units of the largest value: of sums in `f32`, or half a unit in the last
+    /// place of the others.
     fn tolerance(self) -> f64 {
         match self {
             Scalar::F32 => 3e-6,
@@ -197,7 +198,8 @@ impl Emulator {
         let name = CString::new(kernel).expect("no zero");
         let launch: Launch = self.symbol("gan_emul_launch");
         let (grid, block) = (grid as u32, block as u32);
-        // SAFETY: the arrays have as many entries as is said, and the emulator compares the sizes with the kernel's.
+        // SAFETY: the arrays have as many entries as is said, and the emulator compares the sizes
+        // with the kernel's.
         let code = unsafe {
             launch(
                 name.as_ptr(),

@@ -1,7 +1,8 @@
-//! Every kernel, for every type of storage and under every order of threads, against its definition in `f64`.
+//! Every kernel, for every type of storage and under every order of threads, against its definition
+//! in `f64`.
 //!
-//! The kernels run in the emulator, launched as `kernels/README.md` says and without the host code of this crate, which has
-//! tests of its own.
+//! The kernels run in the emulator, launched as `kernels/README.md` says and without the host code
+//! of this crate, which has tests of its own.
 
 #![allow(clippy::unwrap_used, unreachable_pub, dead_code, unsafe_code)]
 

@@ -1,4 +1,5 @@
-//! Mistakes planted in copies of the kernels, one for each kind that the emulator is there to catch.
+//! Mistakes planted in copies of the kernels, one for each kind that the emulator is there to
+//! catch.
 
 use std::path::Path;
 

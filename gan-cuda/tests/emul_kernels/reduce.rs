@@ -3,6 +3,9 @@ use crate::harness::{SCALARS, count, each, emulator, place, strided, values};
 /// What is kept and what is reduced of an array.
 type Axes = &'static [(usize, usize)];
 
+/// A reduction's name, what it starts from, and how it combines.
+type Reduction = (&'static str, f64, fn(f64, f64) -> f64);
+
 const CASES: [(Axes, Axes); 5] = [
     // [4, 3, 70]: the last axis, the first and last, all, and none.
     (&[(12, 70)], &[(70, 1)]),
@@ -19,7 +22,7 @@ fn len(axes: Axes) -> usize {
 #[test]
 fn emul_sum_and_max() {
     let Some(emulator) = emulator() else { return };
-    let reductions: [(&str, f64, fn(f64, f64) -> f64); 2] = [
+    let reductions: [Reduction; 2] = [
         ("sum", 0.0, |a, b| a + b),
         ("max", f64::NEG_INFINITY, |a, b| if b > a || b.is_nan() { b } else { a }),
     ];

@@ -3,7 +3,8 @@ use crate::harness::{SCALARS, count, each, emulator, place, strided, values};
 #[test]
 fn emul_strided_copy() {
     let Some(emulator) = emulator() else { return };
-    // Of an array [6, 5, 8]: all of it, axes reversed, a slice, repeated, and as many axes as there may be.
+    // Of an array [6, 5, 8]: all of it, axes reversed, a slice, repeated, and as many axes as there
+    // may be.
     let cases: [(usize, &[(usize, usize)]); 5] = [
         (0, &[(240, 1)]),
         (0, &[(8, 1), (5, 8), (6, 40)]),

@@ -27,7 +27,8 @@ impl UpFirDn {
         Arg::Struct(words)
     }
 
-    /// Straight from the definition: the pixel, if there is one, at a place of the padded axis with its inserted zeros.
+    /// Straight from the definition: the pixel, if there is one, at a place of the padded axis with
+    /// its inserted zeros.
     fn source(&self, d: usize, at: usize) -> Option<usize> {
         let inserted = usize::try_from(at as i64 - self.pad[d][0]).ok()?;
         let pixel = inserted / self.up[d];
@@ -41,12 +42,12 @@ impl UpFirDn {
             .map(|i| {
                 let (plane, oy, ox) = (i / ow / oh, i / ow % oh, i % ow);
                 let mut sum = 0.0;
-                for t in 0..taps.len() {
+                for (t, tap) in taps.iter().enumerate() {
                     let (a, b) = (t / self.taps[1], t % self.taps[1]);
                     let row = self.source(0, oy * self.down[0] + a);
                     let column = self.source(1, ox * self.down[1] + b);
                     if let (Some(iy), Some(ix)) = (row, column) {
-                        sum += taps[t] * x[(plane * h + iy) * w + ix];
+                        sum += tap * x[(plane * h + iy) * w + ix];
                     }
                 }
                 sum
