@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use gan_core::image::{Grid, Image};
 use gan_core::progress::report;
-use gan_core::{Device, Layers, Noise, Seeds, StyleGan2, WPlus};
+use gan_core::{Layers, Noise, Seeds, StyleGan2, WPlus};
 use gan_examples::model::{ModelArgs, check_sheet, draw, magnification};
 use gan_examples::program::{Bar, Interrupt, Result, at_least_one, flags, run, say, timed};
 
@@ -59,7 +59,7 @@ fn sheet(flags: &Flags) -> Result<()> {
     at_least_one("--columns", flags.columns)?;
     Image::check_name(&flags.out)?;
     let interrupt = Interrupt::listen()?;
-    let g = timed("open", || flags.model.open(&Device::cpu()))?;
+    let g = timed("open", || flags.model.open())?;
     let (grid, codes) = match &flags.mix {
         None => plain(flags, &g)?,
         Some(mix) => mixed(flags, &g, mix)?,

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use gan_core::models::stylegan2::Options;
 use gan_core::{
-    Device, Error, Generator, Image, Labels, Noise, Seeds, StyleBased, StyleGan2, Truncation, WPlus,
+    Error, Generator, Image, Labels, Noise, Seeds, StyleBased, StyleGan2, Truncation, WPlus,
 };
 
+use crate::device::DeviceName;
 use crate::program::Result;
 
 /// The portrait generator that ships with the repository.
@@ -31,16 +32,20 @@ pub struct ModelArgs {
     /// Class of a conditional network
     #[arg(long)]
     pub class: Option<usize>,
+    /// Where to compute: cpu or cuda:N
+    #[arg(long, default_value_t)]
+    pub device: DeviceName,
 }
 
 impl ModelArgs {
-    /// Opens the checkpoint. One that holds no average code gets an estimate, of as many samples as rosinality's tools take.
+    /// Opens the checkpoint on the device. One that holds no average code gets an estimate, of as many samples as rosinality's tools take.
     ///
     /// # Errors
-    /// If the file is missing, damaged or of another kind.
-    pub fn open(&self, device: &Device) -> Result<StyleGan2> {
+    /// If the file is missing, damaged or of another kind, or there is no such device.
+    pub fn open(&self) -> Result<StyleGan2> {
+        let device = self.device.open()?;
         let options = Options { conv_clamp: self.conv_clamp, ..Options::default() };
-        let g = StyleGan2::open_with(&self.model, &options, device)?;
+        let g = StyleGan2::open_with(&self.model, &options, &device)?;
         if g.mapping().w_avg().is_some() {
             return Ok(g);
         }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use gan_core::image::{Grid, Image};
-use gan_core::{Device, Layers, Noise, Seeds, StyleBased, StyleGan2};
+use gan_core::{Layers, Noise, Seeds, StyleBased, StyleGan2};
 use gan_edit::sefa::{self, Convention};
 use gan_edit::{strengths, sweep};
 use gan_examples::model::{ModelArgs, check_sheet, magnification};
@@ -58,7 +58,7 @@ fn sheet(flags: &Flags) -> Result<()> {
     at_least_one("--semantics", flags.semantics)?;
     Image::check_name(&flags.out)?;
     let interrupt = Interrupt::listen()?;
-    let g = timed("open", || flags.model.open(&Device::cpu()))?;
+    let g = timed("open", || flags.model.open())?;
     let groups = if flags.layers.is_empty() { default_groups(&g)? } else { flags.layers.clone() };
     let strengths = strengths(flags.range, flags.steps)?;
     let codes = flags.model.codes(&g, &flags.seeds)?;

@@ -8,56 +8,41 @@ mod compare;
 mod device;
 #[path = "../../gan-core/tests/operators/fused.rs"]
 mod fused;
+#[path = "support/operators.rs"]
+mod operators;
 mod support;
 #[path = "../../gan-core/tests/operators/table.rs"]
 mod table;
 #[path = "../../gan-core/tests/operators/values.rs"]
 mod values;
 
-use compare::{for_each_row, gradients_agree, values_agree};
+use compare::{for_each_row, values_agree};
 use device::{stand_in_cuda, stand_in_device};
+use gan_core::Device;
 use gan_core::backend::DType;
-use gan_core::{Device, Order};
 use gan_cuda::Options;
 use table::Scope;
 
 #[test]
 fn emul_every_operator_computes_what_the_reference_computes() {
     let Some(cuda) = stand_in_device(0) else { return };
-    for_each_row(Scope::Forward, |row| values_agree(row, &cuda, 2e-6));
+    operators::values(&cuda, 2e-6);
 }
 
 #[test]
 fn emul_gradients_of_both_orders_are_those_of_the_reference() {
     let Some(cuda) = stand_in_device(0) else { return };
-    for_each_row(Scope::Compared, |row| {
-        // Time is short here: the second order of large rows has the kernels of their first, and whole layers at their
-        // large sizes have operators with rows of that size.
-        let is_layer = ["modulated_conv2d", "styled_conv"].iter().any(|l| row.name.starts_with(l));
-        match row.scope == Scope::Compared {
-            true if is_layer => Ok(()),
-            true => gradients_agree(row, &cuda, &[Order::First], 2e-5),
-            false => gradients_agree(row, &cuda, &[Order::First, Order::Second], 2e-5),
-        }
-    });
+    operators::most_gradients(&cuda, 2e-5);
 }
 
 #[test]
-fn emul_bias_act_equals_its_definition() {
-    let Some(cuda) = stand_in_device(0) else { return };
-    fused::bias_act_equals_its_definition(&cuda, 2e-6);
-}
-
-#[test]
-fn emul_bias_act_grad_equals_the_gradient_of_the_definition() {
-    let Some(cuda) = stand_in_device(0) else { return };
-    fused::bias_act_grad_equals_the_gradient_of_the_definition(&cuda, 2e-6);
-}
-
-#[test]
-fn emul_styled_conv_equals_its_definition() {
-    let Some(cuda) = stand_in_device(0) else { return };
-    fused::styled_conv_equals_its_definition(&cuda, 2e-6);
+fn emul_half_precision_storage_rounds_results_only() {
+    for dtype in [DType::F16, DType::BF16] {
+        let options = Options { dtype, ..Options::default() };
+        let Some(cuda) = stand_in_cuda(0, &options).map(Device::from) else { return };
+        assert_eq!(cuda.name(), format!("cuda:0/{dtype:?}").to_lowercase());
+        operators::values_of_half(&cuda);
+    }
 }
 
 /// The order in which the threads of a block run must not matter.
@@ -71,20 +56,10 @@ fn emul_no_operator_depends_on_the_order_of_threads() {
     support::set("GAN_EMUL_SCHEDULE", None);
 }
 
-/// Each kernel exists for each type of storage; two rows need more range than 16-bit IEEE floats have.
 #[test]
-fn emul_half_precision_storage_rounds_results_only() {
-    for (dtype, tolerance) in [(DType::F16, 2e-3), (DType::BF16, 1.6e-2)] {
-        let options = Options { dtype, ..Options::default() };
-        let Some(cuda) = stand_in_cuda(0, &options).map(Device::from) else { return };
-        assert_eq!(cuda.name(), format!("cuda:0/{dtype:?}").to_lowercase());
-        for_each_row(Scope::Forward, |row| {
-            let is_large = ["exp far out", "one weight, many uses"].contains(&row.name.as_str());
-            if is_large && dtype == DType::F16 {
-                Ok(())
-            } else {
-                values_agree(row, &cuda, tolerance)
-            }
-        });
-    }
+fn emul_fused_kernels_equal_their_definitions() {
+    let Some(cuda) = stand_in_device(0) else { return };
+    fused::bias_act_equals_its_definition(&cuda, 2e-6);
+    fused::bias_act_grad_equals_the_gradient_of_the_definition(&cuda, 2e-6);
+    fused::styled_conv_equals_its_definition(&cuda, 2e-6);
 }

@@ -1,135 +1,49 @@
-//! Job tables: all affine layers, and all demodulations, of a network at once.
+//! Job tables on the stand-in driver: all affine layers, and all demodulations, of a network at once.
 
 #![allow(clippy::unwrap_used, unreachable_pub, dead_code, unsafe_code)]
 
 #[path = "support/device.rs"]
 mod device;
 mod support;
+#[path = "support/tables.rs"]
+mod tables;
 #[path = "../../gan-core/tests/operators/values.rs"]
 mod values;
 
-use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 
 use device::stand_in_cuda;
-use gan_core::backend::{Arg, Backend, DType, HostData, Storage};
-use gan_core::{Device, Result, Tensor, nn};
+use gan_core::backend::{Arg, DType};
 use gan_cuda::{Affine, Cuda, Demodulation, Options};
-use values::{distance, signed};
+use tables::Operand;
 
-/// Random values, on the reference and on a device that rounds them.
-struct Operand {
-    exact: Tensor,
-    storage: Arc<dyn Storage>,
-    shape: Vec<usize>,
-}
-
-impl Operand {
-    fn new(cuda: &Cuda, shape: &[usize], seed: u64) -> Result<Self> {
-        let values = signed(shape.iter().product(), seed);
-        let storage = cuda.upload(HostData::F64(values))?;
-        let rounded = cuda.download(&storage)?.into_f64();
-        let exact = Tensor::from_vec(rounded, shape, &Device::reference())?;
-        Ok(Operand { exact, storage, shape: shape.to_vec() })
-    }
-
-    fn arg(&self) -> Arg<'_> {
-        Arg { storage: &self.storage, shape: &self.shape }
-    }
-}
-
-/// Rows and inputs of the layers.
-const LAYERS: [[usize; 2]; 5] = [[7, 16], [64, 33], [1, 512], [130, 5], [8, 8]];
-
+/// One for each type of storage.
 fn devices() -> Vec<Cuda> {
     let with = |dtype| stand_in_cuda(0, &Options { dtype, ..Options::default() });
     [DType::F32, DType::F16, DType::BF16].into_iter().filter_map(with).collect()
 }
 
-#[track_caller]
-fn assert_close(cuda: &Cuda, found: &Arc<dyn Storage>, expected: &Tensor) {
-    let found = cuda.download(found).unwrap().into_f64();
-    let apart = distance(&found, &expected.to_vec::<f64>().unwrap());
-    assert!(apart < 2e-6, "{apart:.1e} apart");
+/// Launches of a kernel while `work` is done; the tests of this file take turns.
+fn launches(kernel: &str, work: impl FnOnce()) -> u64 {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = support::launches(kernel);
+    work();
+    support::launches(kernel) - before
 }
 
 #[test]
 fn emul_all_affines_are_one_launch() {
     for cuda in devices() {
-        for batch in [1, 3] {
-            let new = |shape: &[usize], seed| Operand::new(&cuda, shape, seed).unwrap();
-            let operands: Vec<[Operand; 3]> = (0u64..)
-                .zip(LAYERS)
-                .map(|(i, [rows, inputs])| {
-                    [new(&[rows, inputs], i), new(&[rows], 10 + i), new(&[batch, inputs], 20 + i)]
-                })
-                .collect();
-            // Factors of weight and bias, and whether there is a bias.
-            let settings = |i: usize| (0.5 + i as f64, 2.0 - i as f64, i < 2);
-            let jobs: Vec<Affine<'_>> = operands
-                .iter()
-                .enumerate()
-                .map(|(i, [weight, bias, x])| {
-                    let (weight_gain, bias_gain, biased) = settings(i);
-                    Affine {
-                        weight: weight.arg(),
-                        bias: biased.then(|| bias.arg()),
-                        x: x.arg(),
-                        weight_gain: weight_gain as f32,
-                        bias_gain: bias_gain as f32,
-                    }
-                })
-                .collect();
-            let before = support::launches("affine_table_f32");
-            let results = cuda.affines(&jobs).unwrap();
-            assert_eq!(support::launches("affine_table_f32"), before + 1);
-            for (i, ([weight, bias, x], found)) in operands.iter().zip(&results).enumerate() {
-                let (weight_gain, bias_gain, biased) = settings(i);
-                let y = x.exact.matmul_t(&weight.exact).unwrap().scale(weight_gain).unwrap();
-                let y = match biased {
-                    true => y.add(&bias.exact.scale(bias_gain).unwrap()).unwrap(),
-                    false => y,
-                };
-                assert_close(&cuda, found, &y);
-            }
-        }
+        // One for each of two batches.
+        assert_eq!(launches("affine_table_f32", || tables::affines(&cuda)), 2);
     }
 }
 
 #[test]
 fn emul_all_demodulations_are_one_launch_over_precomputed_squares() {
     for cuda in devices() {
-        for (batch, transposed) in [(1, false), (4, true)] {
-            let new = |shape: &[usize], seed| Operand::new(&cuda, shape, seed).unwrap();
-            let operands: Vec<(Operand, Arc<dyn Storage>, Operand)> = (0u64..)
-                .zip(LAYERS)
-                .map(|(i, [rows, inputs])| {
-                    let outer = if transposed { [inputs, rows] } else { [rows, inputs] };
-                    let weight = new(&[outer[0], outer[1], 3, 3], i);
-                    let squares = cuda.square_sum(weight.arg(), transposed).unwrap();
-                    (weight, squares, new(&[batch, inputs], 20 + i))
-                })
-                .collect();
-            let jobs: Vec<Demodulation<'_>> = operands
-                .iter()
-                .zip(&LAYERS)
-                .map(|((_, storage, style), shape)| Demodulation {
-                    weight2: Arg { storage, shape },
-                    style: style.arg(),
-                })
-                .collect();
-            let before = support::launches("demod_table_f32");
-            let results = cuda.demodulations(&jobs, 1e-8).unwrap();
-            assert_eq!(support::launches("demod_table_f32"), before + 1);
-            for ((weight, squares, style), (found, shape)) in
-                operands.iter().zip(results.iter().zip(LAYERS))
-            {
-                let axes = if transposed { [1, 0, 2, 3] } else { [0, 1, 2, 3] };
-                let weight = weight.exact.permute(&axes).unwrap();
-                let exact = weight.square().unwrap().sum(&[2, 3]).unwrap().reshape(&shape).unwrap();
-                assert_close(&cuda, squares, &exact);
-                assert_close(&cuda, found, &nn::demodulation(&style.exact, &exact).unwrap());
-            }
-        }
+        assert_eq!(launches("demod_table_f32", || tables::demodulations(&cuda)), 2);
     }
 }
 
@@ -141,14 +55,16 @@ fn emul_jobs_that_do_not_fit_are_refused() {
     let (narrow, bias) = (new(&[2, 5]), new(&[6]));
     let job = |style| Demodulation { weight2: weight.arg(), style };
     assert!(cuda.demodulations(&[], 1e-8).unwrap().is_empty());
-    assert!(cuda.demodulations(&[job(style.arg())], 1e-8).is_ok());
+    let fits = || assert!(cuda.demodulations(&[job(style.arg())], 1e-8).is_ok());
+    assert_eq!(launches("demod_table_f32", fits), 1);
     assert!(cuda.demodulations(&[job(style.arg()), job(batch.arg())], 1e-8).is_err());
     assert!(cuda.demodulations(&[job(narrow.arg())], 1e-8).is_err());
     assert!(cuda.demodulations(&[job(Arg { shape: &[4, 6], ..style.arg() })], 1e-8).is_err());
     assert!(cuda.square_sum(Arg { shape: &[24], ..weight.arg() }, false).is_err());
     let affine =
         |x, bias| Affine { weight: weight.arg(), bias, x, weight_gain: 1.0, bias_gain: 1.0 };
-    assert!(cuda.affines(&[affine(style.arg(), None)]).is_ok());
+    let fits = || assert!(cuda.affines(&[affine(style.arg(), None)]).is_ok());
+    assert_eq!(launches("affine_table_f32", fits), 1);
     assert!(cuda.affines(&[affine(style.arg(), Some(style.arg()))]).is_err());
     assert!(cuda.affines(&[affine(weight.arg(), Some(bias.arg()))]).is_err());
 }
