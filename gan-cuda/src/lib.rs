@@ -17,7 +17,8 @@
 //! executes them on the CPU.
 //!
 //! Features name the version of CUDA whose bindings are compiled, and exactly one must be on: `cuda-13` (default), or
-//! `cuda-12` with `default-features = false`. Either works with every driver that is new enough.
+//! `cuda-12` with `default-features = false`. Either works with every driver that is new enough. The bindings are cudarc's: a
+//! program in which another crate asks cudarc for `dynamic-linking` needs the driver's library to start at all.
 
 mod device;
 mod driver;
