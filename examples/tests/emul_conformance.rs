@@ -1,6 +1,7 @@
 //! `conformance --device cuda:0` over the stand-in driver: what every network and algorithm makes of a device that they
 //! have never heard of. Not a GPU's results.
 
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, unreachable_pub, dead_code, unsafe_code)]
 
 #[path = "../../gan-cuda/tests/support/mod.rs"]
@@ -18,13 +19,21 @@ fn conformance() -> PathBuf {
     profile.join("examples").join("conformance")
 }
 
+/// Runs the program where both names of the driver's library are those of the stand-in.
 fn run(driver: &Path, device: &str) -> Output {
+    let folder =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join("stand-in").join(device.replace(':', "-"));
+    std::fs::create_dir_all(&folder).unwrap();
+    for name in ["libcuda.so", "libcuda.so.1"] {
+        let _ = std::fs::remove_file(folder.join(name));
+        std::os::unix::fs::symlink(driver, folder.join(name)).unwrap();
+    }
     let mut command = Command::new(conformance());
-    command.args(["--device", device, GOLDEN]).env("LD_PRELOAD", driver).output().unwrap()
+    command.args(["--device", device, GOLDEN]).env("LD_LIBRARY_PATH", folder).output().unwrap()
 }
 
 #[test]
-fn emul_the_golden_set_passes_on_a_gpu() {
+fn emul_the_golden_set_passes() {
     let Some(driver) = support::driver_path() else { return };
     let Output { status, stdout, stderr } = run(driver, "cuda:0");
     let said = String::from_utf8_lossy(&stdout);

@@ -1,6 +1,7 @@
 //! What goes wrong on a GPU, made to go wrong on the stand-in driver: typed errors, a device that says that it is broken,
 //! and nothing that panics.
 
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, unreachable_pub, dead_code, unsafe_code)]
 
 #[path = "support/device.rs"]

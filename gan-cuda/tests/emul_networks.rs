@@ -1,5 +1,6 @@
 //! A network on the stand-in driver draws what it draws on the CPU.
 
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, unreachable_pub, dead_code, unsafe_code)]
 
 #[path = "support/device.rs"]

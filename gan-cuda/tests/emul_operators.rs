@@ -1,5 +1,6 @@
 //! The operator table of gan-core on the stand-in driver: not a GPU's results, but its kernels and its host code.
 
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, unreachable_pub, dead_code, unsafe_code)]
 
 #[path = "../../gan-core/tests/operators/compare.rs"]

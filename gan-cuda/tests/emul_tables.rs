@@ -1,5 +1,6 @@
 //! Job tables on the stand-in driver: all affine layers, and all demodulations, of a network at once.
 
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, unreachable_pub, dead_code, unsafe_code)]
 
 #[path = "support/device.rs"]

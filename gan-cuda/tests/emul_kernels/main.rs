@@ -4,6 +4,7 @@
 //! The kernels run in the emulator, launched as `kernels/README.md` says and without the host code
 //! of this crate, which has tests of its own.
 
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, unreachable_pub, dead_code, unsafe_code)]
 
 #[path = "../support/mod.rs"]
