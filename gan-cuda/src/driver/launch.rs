@@ -137,10 +137,8 @@ impl<'a> Launch<'a> {
 
     /// Launches `blocks` blocks of `threads` threads.
     pub(crate) fn blocks(mut self, blocks: usize, threads: u32) -> Result<()> {
-        let found: Vec<Param> = self.values.iter().map(Value::kind).collect();
-        if found != self.kernel.params {
-            let expected = &self.kernel.params;
-            self.fail(format!("its PTX takes {expected:?}, the host gives {found:?}"));
+        if let Err(reason) = agree(&self.values, &self.kernel.params) {
+            self.fail(reason);
         }
         let grid = u32::try_from(blocks).ok().filter(|&b| b > 0 && i32::try_from(b).is_ok());
         if grid.is_none() {
@@ -162,5 +160,42 @@ impl<'a> Launch<'a> {
 
     fn fail(&mut self, reason: String) {
         self.fault.get_or_insert(reason);
+    }
+}
+
+/// Whether the values are what the kernel takes, in number, size and kind: the driver does not look.
+fn agree(values: &[Value], params: &[Param]) -> Result<(), String> {
+    let given: Vec<Param> = values.iter().map(Value::kind).collect();
+    if given == params {
+        return Ok(());
+    }
+    Err(format!("its PTX takes {params:?}, the host gives {given:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_of_another_size_or_kind_do_not_reach_a_kernel() {
+        let values = || {
+            vec![Value::Pointer(0), Value::Word(1), Value::Float(1.0), Value::Struct(vec![0; 17])]
+        };
+        let params = [Param::Pointer, Param::Word, Param::Float, Param::Struct(68)];
+        assert_eq!(agree(&values(), &params), Ok(()));
+        assert!(agree(&values()[..3], &params).is_err());
+        let wrong = [
+            (1, Value::Pointer(1)),
+            (1, Value::Float(1.0)),
+            (0, Value::Word(1)),
+            (2, Value::Word(1)),
+            (3, Value::Struct(vec![0; 16])),
+        ];
+        for (place, value) in wrong {
+            let mut values = values();
+            values[place] = value;
+            let reason = agree(&values, &params).unwrap_err();
+            assert!(reason.contains("its PTX takes [Pointer, Word"), "{reason}");
+        }
     }
 }
