@@ -4,9 +4,10 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use gan_core::Device;
 use gan_examples::conformance::{Summary, check_file, golden_files};
+use gan_examples::device::DeviceName;
 use gan_examples::program::{Result, flags, run};
 
 /// Compares the library with golden files: outputs and gradients of the original implementations.
@@ -17,29 +18,12 @@ struct Flags {
     /// Folders to search for .safetensors files, at any depth, or such files themselves
     #[arg(required = true, value_name = "DIR")]
     paths: Vec<PathBuf>,
-    /// Run on this backend only; by default each file must pass on both
+    /// Run on this device only: cpu, reference or cuda:N; by default each file must pass on the first two
     #[arg(long)]
-    device: Option<Backend>,
+    device: Option<DeviceName>,
     /// Do not count files of an unknown kind against the result
     #[arg(long)]
     skip_unsupported: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Backend {
-    /// The fast one, in f32
-    Cpu,
-    /// The naive one, in f64
-    Reference,
-}
-
-impl Backend {
-    fn device(self) -> Device {
-        match self {
-            Backend::Cpu => Device::cpu(),
-            Backend::Reference => Device::reference(),
-        }
-    }
 }
 
 fn main() -> ExitCode {
@@ -47,9 +31,9 @@ fn main() -> ExitCode {
 }
 
 fn check(flags: &Flags) -> Result<()> {
-    let both = [Backend::Cpu, Backend::Reference];
-    let backends = flags.device.as_ref().map_or(&both[..], std::slice::from_ref);
-    let devices: Vec<Device> = backends.iter().map(|b| b.device()).collect();
+    let both = [DeviceName::Cpu, DeviceName::Reference];
+    let names = flags.device.as_ref().map_or(&both[..], std::slice::from_ref);
+    let devices: Vec<Device> = names.iter().map(|name| name.open()).collect::<Result<_>>()?;
     let mut out = io::stdout().lock();
     let mut summary = Summary::default();
     for path in golden_files(&flags.paths)? {

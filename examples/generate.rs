@@ -11,7 +11,7 @@ use clap::{Parser, ValueEnum};
 use gan_core::image::{Grid, Image};
 use gan_core::models::{AnyGenerator, StyleNetwork, SynthesisNetwork};
 use gan_core::progress::report;
-use gan_core::{Device, Generator, Layers, Noise, Seeds, StyleBased, Tensor, WPlus};
+use gan_core::{Generator, Layers, Noise, Seeds, StyleBased, Tensor, WPlus};
 use gan_examples::model::{ModelArgs, Sampled, check_sheet, tile};
 use gan_examples::program::{Bar, Interrupt, Result, at_least_one, flags, run, say, timed};
 
@@ -61,7 +61,7 @@ fn sheet(flags: &Flags) -> Result<()> {
     at_least_one("--columns", flags.columns)?;
     Image::check_name(&flags.out)?;
     let interrupt = Interrupt::listen()?;
-    let (grid, tiles) = match timed("open", || flags.model.open(&Device::cpu()))? {
+    let (grid, tiles) = match timed("open", || flags.model.open())? {
         AnyGenerator::StyleGan2(g) => styled(flags, &g, &interrupt)?,
         AnyGenerator::StyleGan(g) => styled(flags, &g, &interrupt)?,
         AnyGenerator::PgGan(g) => plain(flags, &g, &interrupt)?,

@@ -2,5 +2,6 @@
 
 #[path = "conformance/mod.rs"]
 pub mod conformance;
+pub mod device;
 pub mod model;
 pub mod program;

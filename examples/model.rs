@@ -7,10 +7,11 @@ use gan_core::checkpoint::{Family, StateDict, recognise};
 use gan_core::models::stylegan2::Options;
 use gan_core::models::{AnyGenerator, StyleNetwork, SynthesisNetwork, biggan, pggan};
 use gan_core::{
-    BigGan, Device, Error, Generator, Image, Labels, PgGan, Seeds, Staged, StyleBased, StyleGan2,
-    Tensor, Truncation, WPlus, ZTruncation,
+    BigGan, Error, Generator, Image, Labels, PgGan, Seeds, Staged, StyleBased, StyleGan2, Tensor,
+    Truncation, WPlus, ZTruncation,
 };
 
+use crate::device::DeviceName;
 use crate::program::Result;
 
 /// The portrait generator that ships with the repository.
@@ -37,15 +38,19 @@ pub struct ModelArgs {
     /// Class of a conditional network
     #[arg(long)]
     pub class: Option<usize>,
+    /// Where to compute: cpu or cuda:N
+    #[arg(long, default_value_t)]
+    pub device: DeviceName,
 }
 
 impl ModelArgs {
-    /// Opens the checkpoint. A StyleGAN or StyleGAN2 without an average code gets an estimate, of as many samples as
+    /// Opens the checkpoint on the device. A StyleGAN or StyleGAN2 without an average code gets an estimate, of as many samples as
     /// rosinality's tools take.
     ///
     /// # Errors
-    /// If the file is missing, damaged or of another kind.
-    pub fn open(&self, device: &Device) -> Result<AnyGenerator> {
+    /// If the file is missing, damaged or of another kind, or there is no such device.
+    pub fn open(&self) -> Result<AnyGenerator> {
+        let device = &self.device.open()?;
         let dict = StateDict::open(&self.model)?;
         let any = match (recognise(&dict)?, self.conv_clamp) {
             ((Family::StyleGan2, _), conv_clamp) => {

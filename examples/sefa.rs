@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use gan_core::image::{Grid, Image};
 use gan_core::models::AnyGenerator;
-use gan_core::{Device, Editable, Factorizable, Layers, Seeds};
+use gan_core::{Editable, Factorizable, Layers, Seeds};
 use gan_edit::sefa::{self, Convention};
 use gan_edit::{strengths, sweep};
 use gan_examples::model::{ModelArgs, Sampled, check_sheet, tile};
@@ -59,7 +59,7 @@ fn sheet(flags: &Flags) -> Result<()> {
     at_least_one("--semantics", flags.semantics)?;
     Image::check_name(&flags.out)?;
     let interrupt = Interrupt::listen()?;
-    match timed("open", || flags.model.open(&Device::cpu()))? {
+    match timed("open", || flags.model.open())? {
         AnyGenerator::StyleGan2(g) => sheet_of(flags, &g, &interrupt),
         AnyGenerator::StyleGan(g) => sheet_of(flags, &g, &interrupt),
         AnyGenerator::PgGan(g) => sheet_of(flags, &g, &interrupt),

@@ -42,6 +42,14 @@ pub enum Error {
         /// Device of the other tensor.
         right: String,
     },
+    /// A device of another crate failed.
+    #[error("{device}: {source}")]
+    Backend {
+        /// The kind of device.
+        device: String,
+        /// That crate's error.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A gradient that cannot be computed.
     #[error("gradient: {0}")]
     Gradient(String),

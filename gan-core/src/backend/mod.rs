@@ -30,6 +30,10 @@ pub enum DType {
     F32,
     /// 64-bit IEEE float.
     F64,
+    /// 16-bit IEEE float, in memory; devices that store it compute in `f32`, and exchange `f32` with the host.
+    F16,
+    /// 16-bit float with the exponent of `f32`, in memory; as [`DType::F16`].
+    BF16,
 }
 
 /// Values on their way to or from a device.

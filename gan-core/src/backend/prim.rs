@@ -2,7 +2,7 @@
 //!
 //! An enum, so that a primitive without a kernel or without a gradient does not compile. Adding one means a
 //! variant here, a shape rule in `shapes.rs`, a kernel in every backend, a rule in `grad/rules.rs` and a row in the table
-//! of `tests/operators.rs`.
+//! of `tests/operators/table.rs`.
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use gan_core::backend::Filter;
 use gan_core::nn::{EqualizedConv, Params, Resample, instance_norm, nearest_upsample2d};
 use gan_core::{Result, Tensor};
 
-use crate::{Row, row};
+use super::{Row, row};
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
