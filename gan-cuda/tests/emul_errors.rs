@@ -12,7 +12,7 @@ use std::error::Error as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use device::stand_in_cuda;
-use gan_core::backend::{Arg, Backend, DType, HostData, Prim, Unary};
+use gan_core::backend::{Arg, Backend, Conv, DType, Filter, HostData, Prim, Unary, UpFirDn};
 use gan_core::{Device, Error as CoreError, Tensor};
 use gan_cuda::{Cuda, Error, Options};
 
@@ -118,6 +118,28 @@ fn emul_more_elements_than_indices_reach_are_refused() {
     let error = ours(Tensor::zeros(&[1 << 16, 1 << 15], &device).unwrap_err());
     assert!(matches!(error, Error::Unsupported { op: "expand", .. }), "{error}");
     assert!(error.to_string().contains("2^31"), "{error}");
+}
+
+/// Few elements do not make small places: strides and paddings can be as large as a caller of the backend likes.
+#[test]
+fn emul_padding_beyond_the_reach_of_indices_is_refused() {
+    let (_turn, Some(cuda)) = (turn(), cuda(0)) else { return };
+    let storage = cuda.upload(HostData::F32(vec![1.0])).unwrap();
+    let one = Arg { storage: &storage, shape: &[1, 1, 1, 1] };
+    let half = 1 << 30;
+    let conv = Conv { stride: [2 * half - 1, 1], padding: [half, 0], groups: 1 };
+    let error = ours(cuda.eval(&Prim::Conv2d(conv), &[one, one], &[1, 1, 2, 1]).err().unwrap());
+    assert!(matches!(error, Error::Unsupported { op: "conv2d", .. }), "{error}");
+    let resample = UpFirDn {
+        filter: Filter::outer(&[1.0]).unwrap(),
+        up: [1, 1],
+        down: [1, 2 * half],
+        padding: [[0, 0], [half as isize; 2]],
+        flip: false,
+        gain: 1.0,
+    };
+    let error = ours(cuda.eval(&Prim::UpFirDn(resample), &[one], &[1, 1, 1, 2]).err().unwrap());
+    assert!(matches!(error, Error::Unsupported { op: "upfirdn2d", .. }), "{error}");
 }
 
 #[test]

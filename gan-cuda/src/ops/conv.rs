@@ -30,6 +30,14 @@ fn geometry(
             Err(Error::Unsupported { op, limit, found: n.to_string() })
         }
     };
+    // The kernels find places in the padded input with 32 bits.
+    for axis in 0..2 {
+        let padded = conv.padding[axis].saturating_mul(2).saturating_add(x[2 + axis]);
+        if i32::try_from(padded).is_err() {
+            let limit = "fewer than 2^31 padded rows and columns";
+            return Err(Error::Unsupported { op, limit, found: padded.to_string() });
+        }
+    }
     fields.concat().iter().map(word).collect()
 }
 
@@ -87,4 +95,32 @@ pub(crate) fn conv_weight(
         .words(geometry("conv2d_weight", conv, x.shape, out, g.shape)?)
         .blocks(n, threads(g.len() / g.shape[1]))?;
     Ok(w)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_padded_input_is_within_the_reach_of_32_bits() {
+        let of = |padding, rows| {
+            let conv = Conv { stride: [1 << 20, 1], padding, groups: 1 };
+            geometry("conv2d", conv, &[1, 1, rows, 1], &[1; 4], &[1, 1, 2048, 1])
+        };
+        let largest = (1 << 30) - 1;
+        assert_eq!(
+            of([largest, 0], 1).map(|words| (words.len(), words[11])).ok(),
+            Some((14, largest as u32))
+        );
+        for (padding, rows) in [
+            ([largest, 0], 2),
+            ([1, 0], i32::MAX as usize),
+            ([0, 1 << 30], 1),
+            ([usize::MAX; 2], 1),
+        ] {
+            let error = of(padding, rows).unwrap_err();
+            assert!(matches!(error, Error::Unsupported { op: "conv2d", .. }), "{error}");
+            assert!(error.to_string().contains("padded"), "{error}");
+        }
+    }
 }
