@@ -7,7 +7,8 @@
 mod values;
 
 use gan_core::backend::{
-    Activation, Arg, BiasAct, Binary, Conv, Filter, HostData, Prim, StyledConv, Unary, UpFirDn,
+    Activation, AffineGains, Arg, BiasAct, Binary, Conv, Filter, HostData, Prim, StyledConv, Unary,
+    UpFirDn,
 };
 use gan_core::{Device, Error, Order, Result, Tensor, grad};
 use proptest::prelude::*;
@@ -361,6 +362,8 @@ fn hostile_prim() -> impl Strategy<Value = Prim> {
         styled.prop_map(|(up, [demodulate, noise, bias], act)| {
             Prim::StyledConv(StyledConv { up, demodulate, noise, bias, act })
         }),
+        size().prop_map(|n| Prim::Affines(vec![AffineGains { weight: 1.0, bias: 1.0 }; n.min(3)])),
+        Just(Prim::Demodulations),
     ]
 }
 

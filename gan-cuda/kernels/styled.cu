@@ -5,17 +5,6 @@
 #include "gan_common.cuh"
 #include "reduction.cuh"
 
-template <class T>
-__device__ void square_sum(const T* w, float* w2, unsigned n, unsigned rows, unsigned columns, unsigned taps,
-                           int transposed) {
-    unsigned i = global_index();
-    if (i >= n) return;
-    const T* from = w + (transposed ? i % columns * rows + i / columns : i) * taps;
-    float sum = 0.0f;
-    for (unsigned k = 0; k < taps; ++k) sum += to_float(from[k]) * to_float(from[k]);
-    w2[i] = sum;
-}
-
 /// One layer's demodulation.
 struct DemodJob {
     const float* weight2;
@@ -79,13 +68,5 @@ GAN_KERNEL affine_table_f32(const AffineJob* jobs, unsigned count, unsigned rows
     }
 }
 
-#define SQUARE_SUM(T, S)                                                                                         \
-    GAN_KERNEL square_sum_##S(const T* w, float* w2, unsigned n, unsigned rows, unsigned columns, unsigned taps, \
-                              int transposed) {                                                                  \
-        square_sum(w, w2, n, rows, columns, taps, transposed);                                                   \
-    }                                                                                                            \
-    GAN_REGISTER(square_sum_##S)
-
-GAN_EACH_TYPE(SQUARE_SUM)
 GAN_REGISTER(demod_table_f32)
 GAN_REGISTER(affine_table_f32)

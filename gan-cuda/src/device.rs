@@ -232,6 +232,11 @@ impl Backend for Cuda {
         if keeps_values(prim, &shapes, out) {
             return Ok(Arc::clone(args[0].storage));
         }
+        if let &Prim::Slice { axis, start, .. } = prim
+            && let Some(part) = contiguous_part(views[0], axis, start, out)
+        {
+            return Ok(Arc::new(part));
+        }
         Ok(Arc::new(self.compute(prim, &views, out)?))
     }
 
@@ -257,6 +262,17 @@ fn keeps_values(prim: &Prim, shapes: &[&[usize]], out: &[usize]) -> bool {
         }
         _ => false,
     }
+}
+
+/// Tensors up to this many bytes are cut without a copy where memory allows: a part keeps the whole alive.
+const MOST_SHARED_BYTES: usize = 1 << 20;
+
+/// A slice that shares the memory of a small argument, which holds it in one piece.
+fn contiguous_part(x: View<'_>, axis: usize, start: usize, out: &[usize]) -> Option<Buffer> {
+    let is_one_piece = x.shape[..axis].iter().all(|&size| size == 1);
+    let inner: usize = x.shape[axis + 1..].iter().product();
+    let is_small = x.buffer.bytes() <= MOST_SHARED_BYTES;
+    (is_one_piece && is_small).then(|| x.buffer.part(start * inner, out.iter().product()))
 }
 
 impl Cuda {
@@ -293,6 +309,8 @@ impl Cuda {
             }
             Prim::BiasActGrad(op) => ops::bias_act::bias_act_grad(self, op, [x, views[1]]),
             Prim::StyledConv(op) => ops::styled::styled_conv(self, op, views, out),
+            Prim::Affines(gains) => ops::tables::affines(self, gains, views, out[0]),
+            Prim::Demodulations => ops::tables::demodulations(self, views, out[0]),
         }
     }
 }

@@ -24,11 +24,9 @@ mod device;
 mod driver;
 mod error;
 mod ops;
-mod tables;
 
 pub use device::{Cuda, MemoryInfo, Options};
 pub use error::{Error, Result};
-pub use tables::{Affine, Demodulation};
 
 use gan_core::Device;
 

@@ -11,8 +11,6 @@ mod fused;
 mod operators;
 #[path = "../../gan-core/tests/operators/table.rs"]
 mod table;
-#[path = "support/tables.rs"]
-mod tables;
 #[path = "../../gan-core/tests/operators/values.rs"]
 mod values;
 
@@ -59,16 +57,6 @@ fn gpu_fused_kernels_equal_their_definitions() {
     fused::bias_act_equals_its_definition(&cuda, 4e-6);
     fused::bias_act_grad_equals_the_gradient_of_the_definition(&cuda, 4e-6);
     fused::styled_conv_equals_its_definition(&cuda, 4e-6);
-}
-
-#[test]
-#[ignore = "needs an NVIDIA GPU"]
-fn gpu_job_tables_agree_with_the_reference() {
-    for dtype in [DType::F32, DType::F16, DType::BF16] {
-        let cuda = gpu(dtype);
-        tables::affines(&cuda);
-        tables::demodulations(&cuda);
-    }
 }
 
 #[test]

@@ -62,7 +62,7 @@ guard() {
         step nvidia_smi 30 nvidia-smi --query-gpu=name,driver_version,memory.total,compute_cap --format=csv
     fi
     step guard_driver 60 ./no_driver
-    step guard_first_kernels 240 ./gpu --ignored --test-threads 1 gpu_job_tables gpu_full_memory --nocapture
+    step guard_first_kernels 240 ./gpu --ignored --test-threads 1 gpu_fused_kernels gpu_full_memory --nocapture
     step guard_hidden_gpu 60 bash -c '
         said=$(CUDA_VISIBLE_DEVICES= GAN_EMUL_DEVICES=0 ./conformance --device cuda:0 golden 2>&1)
         code=$?

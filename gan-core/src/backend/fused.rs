@@ -167,3 +167,12 @@ impl StyledConv {
         })
     }
 }
+
+/// Factors of an affine layer with the equalised learning rate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AffineGains {
+    /// On the weight.
+    pub weight: f64,
+    /// On the bias.
+    pub bias: f64,
+}

@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use filter::{Factors, Filter, UpFirDn};
-pub use fused::{Activation, BiasAct, StyledArgs, StyledConv};
+pub use fused::{Activation, AffineGains, BiasAct, StyledArgs, StyledConv};
 pub(crate) use fused::{SELU_ALPHA, SELU_SCALE};
 pub use prim::{Binary, Conv, Prim, Unary};
 pub(crate) use shapes::numel;

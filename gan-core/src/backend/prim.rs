@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::backend::filter::UpFirDn;
-use crate::backend::fused::{BiasAct, StyledConv};
+use crate::backend::fused::{AffineGains, BiasAct, StyledConv};
 
 /// Elementwise functions of one argument.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -155,6 +155,16 @@ pub enum Prim {
     BiasActGrad(BiasAct),
     /// Fused layer of StyleGAN2.
     StyledConv(StyledConv),
+    /// Fused: affine layers `y = weight_gain * x w^T + bias_gain * b`, any number at once, with the gains of each.
+    ///
+    /// Arguments: `x [n, k]`, `w [o, k]`, `b [o]` of each layer in turn, with its own `k` and `o`. The result is flat, the
+    /// layers' `[n, o]` one after the other: so each of them is contiguous, and a device may hand it out without a copy.
+    Affines(Vec<AffineGains>),
+    /// Fused: demodulations `1 / sqrt(s^2 w2^T + 1e-8)`, any number at once (StyleGAN2, equation 3).
+    ///
+    /// Arguments: `s [n, ci]`, `w2 [co, ci]` of each layer in turn, where `w2` is the weight's squares summed over its taps.
+    /// The result is flat, as for `Affines`.
+    Demodulations,
 }
 
 impl Prim {
@@ -182,11 +192,20 @@ impl Prim {
             Prim::BiasAct(_) => "bias_act",
             Prim::BiasActGrad(_) => "bias_act_grad",
             Prim::StyledConv(_) => "styled_conv",
+            Prim::Affines(_) => "affines",
+            Prim::Demodulations => "demodulations",
         }
     }
 
     /// Whether this is a fused primitive, that is, one with a composite of others.
     pub fn is_fused(&self) -> bool {
-        matches!(self, Prim::BiasAct(_) | Prim::BiasActGrad(_) | Prim::StyledConv(_))
+        matches!(
+            self,
+            Prim::BiasAct(_)
+                | Prim::BiasActGrad(_)
+                | Prim::StyledConv(_)
+                | Prim::Affines(_)
+                | Prim::Demodulations
+        )
     }
 }

@@ -111,6 +111,18 @@ impl Prim {
                     Error::shape(self.name(), expected, (x, args))
                 })
             }
+            (Prim::Affines(gains), args) if Some(args.len()) == gains.len().checked_mul(3) => {
+                match joined(args.chunks_exact(3)) {
+                    Some(len) => Ok(vec![len]),
+                    None => wrong("x [n, k], w [o, k], b [o] of each layer, all of one n"),
+                }
+            }
+            (Prim::Demodulations, args) if args.len().is_multiple_of(2) => {
+                match joined(args.chunks_exact(2)) {
+                    Some(len) => Ok(vec![len]),
+                    None => wrong("s [n, ci], w2 [co, ci] of each layer, all of one n"),
+                }
+            }
             _ => wrong("other arguments"),
         }
     }
@@ -140,6 +152,17 @@ fn styled_shape(styled: &StyledConv, args: StyledArgs<&[usize]>) -> Option<Vec<u
         && args.noise.is_none_or(|s| s.len() == 4 && noise_fits(s))
         && args.bias.is_none_or(|s| s == [co]);
     fits.then(|| vec![n, co, size[0], size[1]])
+}
+
+/// Length of the results `[n, o]`, one after the other, of layers with `[n, k]`, `[o, k]` and perhaps `[o]`; at least one.
+fn joined<'a>(mut layers: impl Iterator<Item = &'a [&'a [usize]]>) -> Option<usize> {
+    let first = layers.next()?;
+    let &batch = first[0].first()?;
+    std::iter::once(first).chain(layers).try_fold(0usize, |len, layer| {
+        let (&[n, k], &[o, inputs]) = (layer[0], layer[1]) else { return None };
+        let fits = n == batch && k == inputs && layer[2..].iter().all(|&bias| bias == [o]);
+        if fits { len.checked_add(n.checked_mul(o)?) } else { None }
+    })
 }
 
 /// Number of elements; `None` on overflow.

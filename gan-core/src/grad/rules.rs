@@ -113,6 +113,8 @@ pub(super) fn pull_back(
         Prim::StyledConv(op) => fused::styled_conv(op, args, out, g, need)?,
         // The sweep takes its composite instead: a gradient of first order is never differentiated.
         Prim::BiasActGrad(_) => vec![None, None],
+        // Of these at any order.
+        Prim::Affines(_) | Prim::Demodulations => vec![None; args.len()],
     })
 }
 

@@ -1,6 +1,6 @@
 //! Fully connected layer with the equalised learning rate.
 
-use crate::backend::{Activation, BiasAct};
+use crate::backend::{Activation, AffineGains, BiasAct};
 use crate::error::Result;
 use crate::nn::{Params, bias_act};
 use crate::tensor::Tensor;
@@ -56,6 +56,13 @@ impl Linear {
     /// The stored weight `[outputs, inputs]`, without the gain.
     pub fn weight(&self) -> &Tensor {
         &self.weight
+    }
+
+    /// Weight, bias and their factors, if there is no activation: then many layers can be one primitive.
+    pub(super) fn affine(&self) -> Option<(&Tensor, &Tensor, AffineGains)> {
+        let gains = AffineGains { weight: self.weight_gain, bias: self.bias_gain };
+        let is_affine = self.act == BiasAct::new(Activation::Linear);
+        is_affine.then_some((&self.weight, &self.bias, gains))
     }
 
     /// `[n, inputs]` to `[n, outputs]`.

@@ -5,6 +5,7 @@ mod bias_act;
 mod conv;
 mod fir;
 mod linear;
+mod many;
 mod minibatch_std;
 mod modulated;
 mod norm;
@@ -23,6 +24,7 @@ pub use fir::{
     nearest_upsample2d, setup_filter, take_filter, upsample2d,
 };
 pub use linear::Linear;
+pub use many::{affines, demodulations};
 pub use minibatch_std::minibatch_std;
 pub use modulated::{ModulatedConv, demodulation, modulated_conv2d, styled_conv};
 pub use norm::{instance_norm, normalize_2nd_moment};

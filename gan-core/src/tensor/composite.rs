@@ -1,7 +1,8 @@
 //! What the fused primitives are made of.
 
-use crate::backend::{Activation, BiasAct, Prim, SELU_ALPHA, SELU_SCALE, StyledConv};
+use crate::backend::{Activation, AffineGains, BiasAct, Prim, SELU_ALPHA, SELU_SCALE, StyledConv};
 use crate::error::{Error, Result};
+use crate::nn;
 use crate::tensor::Tensor;
 
 /// The composite of primitives that a fused one stands for.
@@ -10,6 +11,13 @@ pub(crate) fn decompose(prim: &Prim, args: &[Tensor]) -> Result<Tensor> {
         Prim::BiasAct(op) => bias_act_composite(op, &args[0], args.get(1)),
         Prim::BiasActGrad(op) => bias_act_grad_composite(op, &args[0], &args[1]),
         Prim::StyledConv(op) => styled_conv_composite(op, args),
+        Prim::Affines(gains) => {
+            let layers = gains.iter().zip(args.chunks_exact(3));
+            flat(layers.map(|(gains, layer)| affine(gains, &layer[0], &layer[1], &layer[2])))
+        }
+        Prim::Demodulations => {
+            flat(args.chunks_exact(2).map(|layer| nn::demodulation(&layer[0], &layer[1])))
+        }
         other => Err(Error::argument("decompose", "a fused primitive", other.name())),
     }
 }
@@ -75,6 +83,17 @@ fn styled_conv_composite(op: &StyledConv, args: &[Tensor]) -> Result<Tensor> {
     let y = a.demod.map_or(Ok(y.clone()), |d| y.mul(&per_channel(d)?))?;
     let y = a.noise.map_or(Ok(y.clone()), |noise| y.add(noise))?;
     bias_act_composite(&op.act, &y, a.bias)
+}
+
+fn affine(gains: &AffineGains, x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    x.scale(gains.weight)?.matmul_t(weight)?.add(&bias.scale(gains.bias)?)
+}
+
+/// Results one after the other.
+fn flat(results: impl Iterator<Item = Result<Tensor>>) -> Result<Tensor> {
+    let parts = results.map(|y| y.and_then(|y| y.reshape(&[y.numel()])));
+    let parts: Vec<Tensor> = parts.collect::<Result<_>>()?;
+    Tensor::concat(&parts.iter().collect::<Vec<_>>(), 0)
 }
 
 fn zeros_like(x: &Tensor) -> Result<Tensor> {

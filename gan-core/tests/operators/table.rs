@@ -1,5 +1,7 @@
 //! One table of operators for every test of them; adding an operator means adding a row.
 
+#[path = "many.rs"]
+mod many;
 #[path = "unfused.rs"]
 mod unfused;
 
@@ -104,6 +106,7 @@ pub(crate) fn table() -> Vec<Row> {
     rows.extend(convolutions());
     rows.extend(resampling());
     rows.extend(layers());
+    rows.extend(many::rows());
     rows.extend(unfused::rows());
     rows
 }

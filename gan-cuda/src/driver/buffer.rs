@@ -5,7 +5,8 @@ use std::sync::Arc;
 use gan_core::backend::DType;
 use half::{bf16, f16};
 
-use super::{Context, Memory};
+use super::Context;
+use super::memory::{Memory, Plain};
 use crate::error::{Error, Result};
 
 /// Element types that kernels read and write.
@@ -50,7 +51,9 @@ const MOST_ELEMENTS: usize = i32::MAX as usize;
 
 /// Numbers of one type in device memory.
 pub(crate) struct Buffer {
-    memory: Memory,
+    memory: Arc<Memory>,
+    /// Elements of the memory before the first.
+    first: usize,
     len: usize,
     scalar: Scalar,
 }
@@ -65,7 +68,7 @@ impl Buffer {
     ) -> Result<Self> {
         check_len(op, len)?;
         let memory = Memory::uninitialized(context, len * scalar.bytes())?;
-        Ok(Buffer { memory, len, scalar })
+        Ok(Buffer::whole(memory, len, scalar))
     }
 
     /// Host values, rounded to `scalar`.
@@ -82,7 +85,7 @@ impl Buffer {
             }
             Scalar::F32 | Scalar::U32 => Memory::from_slice(context, values),
         }?;
-        Ok(Buffer { memory, len: values.len(), scalar })
+        Ok(Buffer::whole(memory, values.len(), scalar))
     }
 
     /// A table of 32-bit words: indices, parts of structs, or, where `scalar` says so, the bits of floats.
@@ -93,18 +96,32 @@ impl Buffer {
     ) -> Result<Self> {
         check_len("upload", words.len())?;
         let memory = Memory::from_slice(context, words)?;
-        Ok(Buffer { memory, len: words.len() * 4 / scalar.bytes(), scalar })
+        Ok(Buffer::whole(memory, words.len() * 4 / scalar.bytes(), scalar))
+    }
+
+    fn whole(memory: Memory, len: usize, scalar: Scalar) -> Self {
+        Buffer { memory: Arc::new(memory), first: 0, len, scalar }
+    }
+
+    /// `len` of its elements from `start` on, in the same memory. Nobody writes to it any more: kernels write to buffers
+    /// that were made for them.
+    pub(crate) fn part(&self, start: usize, len: usize) -> Self {
+        let end = start.checked_add(len);
+        assert!(end.is_some_and(|end| end <= self.len), "a part within the buffer");
+        Buffer { memory: Arc::clone(&self.memory), first: self.first + start, len, ..*self }
     }
 
     /// The values, on the host.
     pub(crate) fn to_f32(&self) -> Result<Vec<f32>> {
         match self.scalar {
-            Scalar::F16 => Ok(self.memory.to_vec::<f16>()?.into_iter().map(f16::to_f32).collect()),
-            Scalar::BF16 => {
-                Ok(self.memory.to_vec::<bf16>()?.into_iter().map(bf16::to_f32).collect())
-            }
-            Scalar::F32 | Scalar::U32 => self.memory.to_vec::<f32>(),
+            Scalar::F16 => Ok(self.to_vec::<f16>()?.into_iter().map(f16::to_f32).collect()),
+            Scalar::BF16 => Ok(self.to_vec::<bf16>()?.into_iter().map(bf16::to_f32).collect()),
+            Scalar::F32 | Scalar::U32 => self.to_vec::<f32>(),
         }
+    }
+
+    fn to_vec<T: Plain>(&self) -> Result<Vec<T>> {
+        self.memory.to_vec(self.first, self.len)
     }
 
     pub(crate) fn context(&self) -> &Arc<Context> {
@@ -112,11 +129,11 @@ impl Buffer {
     }
 
     pub(crate) fn pointer(&self) -> u64 {
-        self.memory.pointer()
+        self.memory.pointer() + (self.first * self.scalar.bytes()) as u64
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.memory.bytes()
+        self.len * self.scalar.bytes()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -63,21 +63,22 @@ impl Memory {
         Ok(memory)
     }
 
-    /// A copy on the host, which must have as many bytes.
-    pub(crate) fn to_vec<T: Plain>(&self) -> Result<Vec<T>> {
-        let len = self.bytes / size_of::<T>();
+    /// A copy on the host of `len` values from the `first` on.
+    pub(crate) fn to_vec<T: Plain>(&self, first: usize, len: usize) -> Result<Vec<T>> {
+        let end = first.checked_add(len).and_then(|end| end.checked_mul(size_of::<T>()));
+        assert!(end.is_some_and(|end| end <= self.bytes), "values within the memory");
+        let from = self.pointer + (first * size_of::<T>()) as u64;
         let mut values = Vec::new();
         values.try_reserve_exact(len).map_err(|_| Error::Unsupported {
             op: "download",
             limit: "values that fit into the host's memory",
-            found: format!("{} bytes", self.bytes),
+            found: format!("{} bytes", len * size_of::<T>()),
         })?;
         values.resize(len, T::default());
         self.context.bind()?;
-        // SAFETY: the vector is no longer than the memory, any bytes are values of T, and the vector is not touched
+        // SAFETY: the vector is no longer than the memory from there on, any bytes are values of T, and the vector is not touched
         // before the copy is complete, since this function waits for it.
-        let copied =
-            unsafe { result::memcpy_dtoh_async(&mut values, self.pointer, self.context.stream) };
+        let copied = unsafe { result::memcpy_dtoh_async(&mut values, from, self.context.stream) };
         self.context.check("cuMemcpyDtoHAsync", copied)?;
         self.context.synchronize("a copy from the device")?;
         Ok(values)
@@ -89,10 +90,6 @@ impl Memory {
 
     pub(crate) fn pointer(&self) -> u64 {
         self.pointer
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
     }
 }
 

@@ -22,7 +22,6 @@ use cudarc::driver::sys;
 
 pub(crate) use buffer::{Buffer, Scalar};
 pub(crate) use launch::Launch;
-use memory::Memory;
 pub(crate) use modules::{File, Modules};
 
 use crate::error::{Error, NEEDED_CAPABILITY, NEEDED_DRIVER, Result};

@@ -12,6 +12,7 @@ pub(crate) mod resample;
 pub(crate) mod shape;
 mod strided;
 pub(crate) mod styled;
+pub(crate) mod tables;
 
 use crate::driver::Buffer;
 

@@ -1,31 +1,4 @@
-use crate::harness::{Arg, SCALARS, SCHEDULES, Scalar, count, difference, each, emulator, values};
-
-#[test]
-fn emul_square_sum() {
-    let Some(emulator) = emulator() else { return };
-    for scalar in SCALARS {
-        for transposed in [false, true] {
-            let [rows, columns, taps] = [7, 50, 9];
-            let n = rows * columns;
-            let w = values(n * taps, scalar, 1);
-            let expected: Vec<f64> = (0..n)
-                .map(|i| {
-                    let (r, c) = (i / columns, i % columns);
-                    let first = if transposed { c * rows + r } else { i } * taps;
-                    w[first..first + taps].iter().map(|x| x * x).sum()
-                })
-                .collect();
-            let w = emulator.upload(&w, scalar);
-            let args = |w2| {
-                let mut args = vec![w.arg(), w2];
-                args.extend([n, rows, columns, taps].map(count));
-                args.push(Arg::Int(i32::from(transposed)));
-                args
-            };
-            emulator.check(&scalar.name("square_sum"), each(n), Scalar::F32, args, &expected);
-        }
-    }
-}
+use crate::harness::{Arg, SCHEDULES, Scalar, count, difference, emulator, values};
 
 /// Rows and inputs of a network's layers.
 const LAYERS: [[usize; 2]; 4] = [[16, 40], [3, 33], [1, 1], [29, 64]];

@@ -172,6 +172,14 @@ impl Backend for Cpu {
                 elementwise::bias_act_grad(op, x.values(), views[1].values(), out);
             }
             Prim::StyledConv(op) => styled::styled_conv(self.kernel, op, &views, shape, out),
+            // One by one they are as fast.
+            Prim::Affines(_) | Prim::Demodulations => {
+                return Err(Error::argument(
+                    "cpu backend",
+                    "a primitive with a kernel",
+                    prim.name(),
+                ));
+            }
         }
         Ok(Buffer::store(values))
     }
@@ -179,6 +187,7 @@ impl Backend for Cpu {
     fn fuses(&self, prim: &Prim) -> bool {
         match prim {
             Prim::StyledConv(op) => styled::fuses(op),
+            Prim::Affines(_) | Prim::Demodulations => false,
             _ => true,
         }
     }

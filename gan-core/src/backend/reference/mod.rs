@@ -92,11 +92,14 @@ impl Backend for Reference {
             Prim::ConvInput(conv, _) => conv::input(*conv, exactly(prim, &args)?, out),
             Prim::ConvWeight(conv, _) => conv::weight(*conv, exactly(prim, &args)?, out),
             Prim::UpFirDn(op) => resample::upfirdn(op, exactly(prim, &args)?, out),
-            Prim::BiasAct(_) | Prim::BiasActGrad(_) | Prim::StyledConv(_) => Err(Error::argument(
-                "reference backend",
-                "a primitive that is not fused",
-                prim.name(),
-            )),
+            Prim::BiasAct(_)
+            | Prim::BiasActGrad(_)
+            | Prim::StyledConv(_)
+            | Prim::Affines(_)
+            | Prim::Demodulations => {
+                let expected = "a primitive that is not fused";
+                Err(Error::argument("reference backend", expected, prim.name()))
+            }
         }?;
         Ok(Arc::new(Values(values)))
     }

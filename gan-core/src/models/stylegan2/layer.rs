@@ -4,8 +4,23 @@ use crate::backend::{Activation, BiasAct, Device, Filter, StyledConv};
 use crate::error::Result;
 use crate::models::noise::StoredNoise;
 use crate::models::stylegan2::Options;
-use crate::nn::{Linear, Params, demodulation, take_filter};
+use crate::nn::{Linear, Params, demodulations, take_filter};
 use crate::tensor::Tensor;
+
+/// What a style does to a convolution: it scales the inputs, `[n, ci]`, and this scales the outputs, `[n, co]`.
+pub(super) struct Modulation<'a> {
+    style: &'a Tensor,
+    demod: Tensor,
+}
+
+impl<'a> Modulation<'a> {
+    /// Those of several layers and their styles.
+    pub(super) fn all(layers: &[(&SynthesisLayer, &'a Tensor)]) -> Result<Vec<Self>> {
+        let pairs: Vec<_> = layers.iter().map(|&(layer, style)| (style, &layer.squared)).collect();
+        let demods = demodulations(&pairs)?.into_iter().zip(layers);
+        Ok(demods.map(|(demod, &(_, style))| Modulation { style, demod }).collect())
+    }
+}
 
 /// Modulated 3x3 convolution, noise, bias and activation (`SynthesisLayer`).
 #[derive(Clone, Debug)]
@@ -66,15 +81,14 @@ impl SynthesisLayer {
         self.noise.as_ref()
     }
 
-    /// `x [n, ci, h, w]` and styles `[n, ci]` to `[n, co, h', w']`; `noise` before its strength.
+    /// `x [n, ci, h, w]` to `[n, co, h', w']`; `noise` before its strength.
     pub(super) fn forward(
         &self,
         x: &Tensor,
-        style: &Tensor,
+        modulation: &Modulation<'_>,
         noise: Option<&Tensor>,
         gain: f64,
     ) -> Result<Tensor> {
-        let demod = demodulation(style, &self.squared)?;
         let noise = match (noise, &self.noise) {
             (Some(map), Some(own)) => Some(own.scaled(map)?),
             _ => None,
@@ -90,7 +104,8 @@ impl SynthesisLayer {
                 ..self.act
             },
         };
-        let (demod, bias) = (Some(&demod), Some(&self.bias));
+        let Modulation { style, demod } = modulation;
+        let (demod, bias) = (Some(demod), Some(&self.bias));
         crate::nn::styled_conv(&op, x, &self.weight, style, demod, noise.as_ref(), bias)
     }
 }

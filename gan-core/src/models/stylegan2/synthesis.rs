@@ -8,10 +8,10 @@ use crate::error::{Error, Result};
 use crate::generator::Projection;
 use crate::latent::{Noise, StyleEntry, StyleKind, Styles, WPlus};
 use crate::models::noise::{NoiseSource, StoredNoise};
-use crate::models::stylegan2::layer::{SynthesisLayer, ToRgb};
+use crate::models::stylegan2::layer::{Modulation, SynthesisLayer, ToRgb};
 use crate::models::stylegan2::{Architecture, Options};
 use crate::models::{SynthesisNetwork, Visit};
-use crate::nn::{Conv2dLayer, Linear, Params, take_filter, upsample2d};
+use crate::nn::{Conv2dLayer, Linear, Params, affines, take_filter, upsample2d};
 use crate::staged::{Features, Stage, check_stage};
 use crate::tensor::Tensor;
 
@@ -100,11 +100,16 @@ impl Block {
     }
 
     /// From the block before to between the convolutions; `around` is where the features meet again.
-    fn first(&self, before: Features, style: &Tensor, noise: Option<&Tensor>) -> Result<Features> {
+    fn first(
+        &self,
+        before: Features,
+        modulation: &Modulation<'_>,
+        noise: Option<&Tensor>,
+    ) -> Result<Features> {
         let Features { stage, maps, image, .. } = before;
         let around = self.skip.as_ref().map(|s| s.forward(&maps, FRAC_1_SQRT_2)).transpose()?;
         let maps = match &self.conv0 {
-            Some(conv0) => conv0.forward(&maps, style, noise, 1.0)?,
+            Some(conv0) => conv0.forward(&maps, modulation, noise, 1.0)?,
             None => maps,
         };
         Ok(Features { stage: stage + 1, maps, image, around })
@@ -113,15 +118,15 @@ impl Block {
     fn second(
         &self,
         between: Features,
-        style: &Tensor,
+        modulation: &Modulation<'_>,
         noise: Option<&Tensor>,
     ) -> Result<Features> {
         let Features { stage, maps, image, around } = between;
         let maps = match around {
             Some(around) => {
-                around.add(&self.conv1.forward(&maps, style, noise, FRAC_1_SQRT_2)?)?
+                around.add(&self.conv1.forward(&maps, modulation, noise, FRAC_1_SQRT_2)?)?
             }
-            None => self.conv1.forward(&maps, style, noise, 1.0)?,
+            None => self.conv1.forward(&maps, modulation, noise, 1.0)?,
         };
         Ok(Features { stage: stage + 1, maps, image, around: None })
     }
@@ -214,6 +219,9 @@ impl Synthesis {
     ) -> Result<Features> {
         let convs = self.blocks.iter().flat_map(Block::convs);
         let noise = NoiseSource::new(noise, convs.map(|(_, conv)| conv.noise()), styles.batch())?;
+        // Of the layers that are going to run.
+        let convs: Vec<_> = self.convs(styles).take(until).skip(features.stage).collect();
+        let mut modulations = Modulation::all(&convs)?.into_iter();
         while features.stage < until {
             let stage = features.stage;
             let noise = noise.map(stage)?;
@@ -221,13 +229,14 @@ impl Synthesis {
             if k > 0 && !is_second {
                 features = self.colour(k - 1, features, styles, visit)?;
             }
-            features = match self.blocks.get(k) {
-                Some(block) if is_second => {
-                    let style = self.style(styles, k, block.convs().count() - 1);
-                    block.second(features, style, noise.as_ref())?
+            features = match (self.blocks.get(k), modulations.next()) {
+                (Some(block), Some(modulation)) if is_second => {
+                    block.second(features, &modulation, noise.as_ref())?
                 }
-                Some(block) => block.first(features, self.style(styles, k, 0), noise.as_ref())?,
-                None => return features.finished(),
+                (Some(block), Some(modulation)) => {
+                    block.first(features, &modulation, noise.as_ref())?
+                }
+                _ => return features.finished(),
             };
             let name = &self.blocks[k].name;
             visit(&format!("{name}.conv{}", usize::from(is_second)), &features.maps)?;
@@ -235,11 +244,14 @@ impl Synthesis {
         Ok(features)
     }
 
-    /// The `i`-th vector of block `k`.
-    fn style<'a>(&self, styles: &'a Styles, k: usize, i: usize) -> &'a Tensor {
-        // The layout was compared, so there is one.
-        let before: usize = self.blocks[..k].iter().map(Block::style_count).sum();
-        &styles.tensors()[before + i]
+    /// The convolutions and their styles, whose layout was compared.
+    fn convs<'a>(
+        &'a self,
+        styles: &'a Styles,
+    ) -> impl Iterator<Item = (&'a SynthesisLayer, &'a Tensor)> {
+        let entries = styles.layout().iter().zip(styles.tensors());
+        let of_convs = entries.filter(|(e, _)| e.kind == StyleKind::Conv).map(|(_, style)| style);
+        self.blocks.iter().flat_map(Block::convs).map(|(_, conv)| conv).zip(of_convs)
     }
 
     /// Adds the colours of block `k`, if it has any, to the image so far.
@@ -252,7 +264,9 @@ impl Synthesis {
     ) -> Result<Features> {
         let block = &self.blocks[k];
         let Some(to_rgb) = &block.to_rgb else { return Ok(features) };
-        let style = self.style(styles, k, block.convs().count());
+        // The layout was compared, so there is one, after the block's convolutions.
+        let before: usize = self.blocks[..k].iter().map(Block::style_count).sum();
+        let style = &styles.tensors()[before + block.convs().count()];
         let colours = to_rgb.forward(&features.maps, style)?;
         visit(&format!("{}.torgb", block.name), &colours)?;
         let image = match &features.image {
@@ -301,9 +315,8 @@ impl SynthesisNetwork for Synthesis {
     fn styles(&self, w: &WPlus) -> Result<Styles> {
         let rows = w.vectors(self.num_ws(), self.w_dim())?;
         let entries = self.layout.iter().zip(self.affines());
-        let tensors =
-            entries.map(|(e, affine)| affine.forward(&rows[e.w_index])).collect::<Result<_>>()?;
-        Styles::new(Arc::clone(&self.layout), tensors)
+        let layers: Vec<_> = entries.map(|(e, affine)| (affine, &rows[e.w_index])).collect();
+        Styles::new(Arc::clone(&self.layout), affines(&layers)?)
     }
 
     /// Also shows what each block's toRGB makes, such as `b8.torgb`, and the image so far, `b8.image`.
