@@ -30,7 +30,9 @@ pub enum Error {
         found: (u32, u32),
     },
     /// There is no device of that number.
-    #[error("no CUDA device {index}: the driver sees {count}")]
+    #[error(
+        "no CUDA device {index}: the driver sees {count}, numbered from 0; CUDA_VISIBLE_DEVICES can hide some"
+    )]
     NoDevice {
         /// The number asked for.
         index: usize,
@@ -38,7 +40,7 @@ pub enum Error {
         count: usize,
     },
     /// A device from before the kernels' time.
-    #[error("{name} has compute capability {}.{}, and {}.{} or newer is needed", found.0, found.1, NEEDED_CAPABILITY.0, NEEDED_CAPABILITY.1)]
+    #[error("{name} has compute capability {}.{}, and {}.{} or newer is needed; use another GPU, or Device::cpu()", found.0, found.1, NEEDED_CAPABILITY.0, NEEDED_CAPABILITY.1)]
     OldDevice {
         /// The device, as the driver names it.
         name: String,
@@ -46,7 +48,7 @@ pub enum Error {
         found: (u32, u32),
     },
     /// A call of the driver failed.
-    #[error("{call}: {name} ({code})")]
+    #[error("the CUDA driver failed in {call}: {name} ({code})")]
     Driver {
         /// The function of the driver.
         call: &'static str,
@@ -72,7 +74,8 @@ pub enum Error {
     /// A kernel went wrong in a way that the device does not recover from. Everything on it is lost; other devices
     /// still work, and a new process can use this one again.
     #[error(
-        "{device} failed and cannot be used by this process any more: {name} ({code}), noticed at {at}"
+        "{device} failed and cannot be used by this process any more: {name} ({code}), noticed at {at}; start a new process, \
+         with Options::synchronous to see which kernel it is"
     )]
     Faulted {
         /// The device.
@@ -95,8 +98,9 @@ pub enum Error {
         /// What was asked for.
         found: String,
     },
-    /// This crate's host code and one of its kernels do not agree: a fault of this crate.
-    #[error("kernel {kernel}: {reason}")]
+    /// A kernel could not be loaded, or does not agree with the host code: a fault of this crate, or a driver that is
+    /// incomplete.
+    #[error("CUDA kernel {kernel}: {reason}")]
     Kernel {
         /// The kernel.
         kernel: String,

@@ -169,12 +169,42 @@ fn emul_a_sticky_fault_breaks_its_device_and_no_other() {
     assert_eq!(work(&Device::from(first)).unwrap(), [0.0, 6.0, 6.0]);
 }
 
+/// Faults of earlier kernels show wherever the driver is called next, also where kernels are loaded.
+#[test]
+fn emul_a_sticky_fault_is_one_wherever_it_is_noticed() {
+    let (_turn, Some(_)) = (turn(), cuda(0)) else { return };
+    for (function, at) in [
+        ("cuModuleLoadData", "elementwise"),
+        ("cuModuleGetFunction", "unary_f32"),
+        ("cuLaunchKernel", "unary_f32"),
+        ("cuMemAllocAsync", "cuMemAllocAsync"),
+    ] {
+        let device = Device::from(cuda(1).unwrap());
+        let x = Tensor::new(&[1.0f32, 2.0], &[2], &device).unwrap();
+        let error = {
+            let _fault = With::option("GAN_EMUL_FAULT", &format!("{function}=719"));
+            ours(x.neg().unwrap_err())
+        };
+        let faulted = matches!(&error, Error::Faulted { code: 719, at: a, .. } if a == at);
+        assert!(faulted, "{function}: {error}");
+        assert!(matches!(ours(x.neg().unwrap_err()), Error::Faulted { .. }), "{function}");
+    }
+}
+
+/// The library that toolkits ship to link with has every function, and each says only that it is a stub.
+#[test]
+fn emul_a_stub_with_all_functions_is_named() {
+    let (_turn, Some(_)) = (turn(), cuda(0)) else { return };
+    let _stub = With::option("GAN_EMUL_FAULT", "cuInit=34");
+    let error = gan_cuda::device(1).unwrap_err().to_string();
+    assert!(error.contains("cuInit: CUDA_ERROR_STUB_LIBRARY (34)"), "{error}");
+}
+
 /// Whatever function of the driver fails, and whenever: an error or a result, and a device that works afterwards.
 #[test]
 fn emul_failing_driver_functions_are_errors() {
     let (_turn, Some(_)) = (turn(), cuda(0)) else { return };
     let functions = [
-        "cuCtxGetCurrent",
         "cuCtxSetCurrent",
         "cuDeviceGet",
         "cuDeviceGetAttribute",
@@ -269,6 +299,9 @@ fn emul_shapes_that_lie_are_refused() {
     assert!(cuda.eval(&sum, &[arg(&[0, 3])], &[1, 3]).is_err());
     assert!(cuda.eval(&sum, &[arg(&[usize::MAX, 2])], &[1, 2]).is_err());
     assert!(cuda.eval(&sum, &[], &[1, 3]).is_err());
+    // A result beyond all memory, from one value.
+    let scatter = Prim::ScatterAdd { axis: 0, index: vec![5; 6].into(), len: 1 << 50 };
+    assert!(cuda.eval(&scatter, &[arg(&[6])], &[1 << 50]).is_err());
 }
 
 #[test]

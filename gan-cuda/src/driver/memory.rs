@@ -22,13 +22,7 @@ pub(crate) struct Memory {
 /// The type must be such.
 pub(crate) unsafe trait Plain: Copy + Default {}
 // SAFETY: a plain number.
-unsafe impl Plain for u8 {}
-// SAFETY: a plain number.
-unsafe impl Plain for u16 {}
-// SAFETY: a plain number.
 unsafe impl Plain for u32 {}
-// SAFETY: a plain number.
-unsafe impl Plain for u64 {}
 // SAFETY: a plain number.
 unsafe impl Plain for f32 {}
 // SAFETY: a plain number in 16 bits.

@@ -138,13 +138,15 @@ impl Context {
         let text = CString::new(ptx).map_err(|e| wrong(e.to_string()))?;
         // SAFETY: the text ends with a zero and outlives the call.
         let module = unsafe { result::module::load_data(text.as_ptr().cast::<c_void>()) };
-        let module = module.map_err(|e| {
-            let (major, minor) = self.driver_version;
-            wrong(format!(
-                "{} while loading it into {} with a driver for CUDA {major}.{minor}",
-                code_name(e),
-                self.name
-            ))
+        let module = self.check_at("cuModuleLoadData", file, module).map_err(|e| match e {
+            Error::Driver { name, .. } => {
+                let (major, minor) = self.driver_version;
+                let model = &self.name;
+                wrong(format!(
+                    "{name} while loading it into {model} with a driver for CUDA {major}.{minor}"
+                ))
+            }
+            fault => fault,
         })?;
         Ok(Module { context: Arc::clone(self), module })
     }
@@ -186,10 +188,7 @@ impl Context {
         if let Some(fault) = self.fault.get() {
             return Err(fault.clone());
         }
-        let current = self.check("cuCtxGetCurrent", result::ctx::get_current())?;
-        if current == Some(self.context) {
-            return Ok(());
-        }
+        // Without a look at the present one: what another library destroyed may have had the same address.
         // SAFETY: the context lives as long as `self`.
         self.check("cuCtxSetCurrent", unsafe { result::ctx::set_current(self.context) })
     }
@@ -278,8 +277,11 @@ impl Module {
         let c_name = CString::new(name).map_err(|e| wrong(e.to_string()))?;
         // SAFETY: the module is loaded.
         let function = unsafe { result::module::get_function(self.module, c_name) };
-        let function =
-            function.map_err(|e| wrong(format!("cuModuleGetFunction: {}", code_name(e))))?;
+        let function = self.context.check_at("cuModuleGetFunction", name, function);
+        let function = function.map_err(|e| match e {
+            Error::Driver { name, .. } => wrong(format!("{name} while looking for it")),
+            fault => fault,
+        })?;
         Ok(Function { function, _module: Arc::clone(self) })
     }
 }
@@ -359,9 +361,9 @@ fn failure(device: String, call: &'static str, at: &str, e: DriverError) -> Erro
     }
 }
 
-/// The driver's name of a result. Its enum's own `Debug` would do, but is not to be relied on for text.
+/// The driver's name of a result, or, from stubs, which know none, that of the bindings.
 fn code_name(e: DriverError) -> String {
-    e.error_name().map_or_else(|_| "unknown".to_owned(), |name| name.to_string_lossy().into_owned())
+    e.error_name().map_or_else(|_| format!("{:?}", e.0), |name| name.to_string_lossy().into_owned())
 }
 
 /// Whether the context is of no more use after this result (the driver's documentation says so for each of them).
@@ -369,7 +371,10 @@ fn breaks_device(code: sys::CUresult) -> bool {
     use sys::CUresult as R;
     matches!(
         code,
-        R::CUDA_ERROR_ECC_UNCORRECTABLE
+        R::CUDA_ERROR_CONTAINED
+            | R::CUDA_ERROR_TENSOR_MEMORY_LEAK
+            | R::CUDA_ERROR_EXTERNAL_DEVICE
+            | R::CUDA_ERROR_ECC_UNCORRECTABLE
             | R::CUDA_ERROR_NVLINK_UNCORRECTABLE
             | R::CUDA_ERROR_ILLEGAL_ADDRESS
             | R::CUDA_ERROR_LAUNCH_TIMEOUT

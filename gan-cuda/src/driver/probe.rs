@@ -13,7 +13,6 @@ const LIBRARIES: &[&str] =
 
 /// Every function of the driver that this crate calls.
 const SYMBOLS: &[&str] = &[
-    "cuCtxGetCurrent",
     "cuCtxSetCurrent",
     "cuDeviceGet",
     "cuDeviceGetAttribute",

@@ -125,10 +125,11 @@ pub(crate) fn scatter_add(
     out: &[usize],
 ) -> Result<Buffer> {
     let (n, t) = (out.iter().product(), cuda.scalar());
+    // First, as it refuses a result that is too large for the lists as well.
+    let mut y = cuda.buffer("scatter_add", n)?;
     let (start, entries) = lists(index, out[axis]);
     let start = cuda.constant(words(&start), Scalar::U32)?;
     let entries = cuda.constant(words(&entries), Scalar::U32)?;
-    let mut y = cuda.buffer("scatter_add", n)?;
     cuda.launch(File::Shape, "scatter_add")?
         .read(x.buffer, t, x.len())
         .read(&start, Scalar::U32, out[axis] + 1)
