@@ -63,7 +63,10 @@ fn size(text: &str) -> std::result::Result<Size, Box<dyn Error>> {
         resolution @ (4 | 8 | 16 | 32) => {
             Ok(Size { resolution, channel_base: 256, channel_max: 16 })
         }
-        _ => Err(format!("a size of 256 or 1024, not {text}").into()),
+        _ => {
+            Err(format!("a size of 256 or 1024, or of 4 to 32 for trying this program, not {text}")
+                .into())
+        }
     }
 }
 
