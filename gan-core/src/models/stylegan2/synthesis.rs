@@ -12,7 +12,7 @@ use crate::models::stylegan2::layer::{SynthesisLayer, ToRgb};
 use crate::models::stylegan2::{Architecture, Options};
 use crate::models::{SynthesisNetwork, Visit};
 use crate::nn::{Conv2dLayer, Linear, Params, take_filter, upsample2d};
-use crate::staged::{Features, Stage, check_stage};
+use crate::staged::{Features, Stage};
 use crate::tensor::Tensor;
 
 /// Blocks of doubling resolution (StyleGAN2, figures 2 and 7; `SynthesisNetwork` of stylegan2-ada-pytorch).
@@ -191,48 +191,8 @@ impl Synthesis {
         self.blocks.iter().flat_map(of_block).collect()
     }
 
-    /// The constant, once for each style.
-    fn start(&self, styles: &Styles) -> Result<Features> {
-        let n = styles.batch();
-        let [c, h, w] = self.constant_shape();
-        Features::new(0, self.constant.reshape(&[1, c, h, w])?.expand(&[n, c, h, w])?)
-    }
-
     fn constant_shape(&self) -> [usize; 3] {
         [0, 1, 2].map(|d| self.constant.shape()[d])
-    }
-
-    /// Runs the layers from the stage of `features` up to another. Each stage has one convolution in front of it; the first
-    /// of a block is also preceded by the colours of the block before.
-    fn run(
-        &self,
-        mut features: Features,
-        until: usize,
-        styles: &Styles,
-        noise: Noise<'_>,
-        visit: Visit<'_>,
-    ) -> Result<Features> {
-        let convs = self.blocks.iter().flat_map(Block::convs);
-        let noise = NoiseSource::new(noise, convs.map(|(_, conv)| conv.noise()), styles.batch())?;
-        while features.stage < until {
-            let stage = features.stage;
-            let noise = noise.map(stage)?;
-            let (k, is_second) = (stage.div_ceil(2), stage.is_multiple_of(2));
-            if k > 0 && !is_second {
-                features = self.colour(k - 1, features, styles, visit)?;
-            }
-            features = match self.blocks.get(k) {
-                Some(block) if is_second => {
-                    let style = self.style(styles, k, block.convs().count() - 1);
-                    block.second(features, style, noise.as_ref())?
-                }
-                Some(block) => block.first(features, self.style(styles, k, 0), noise.as_ref())?,
-                None => return features.finished(),
-            };
-            let name = &self.blocks[k].name;
-            visit(&format!("{name}.conv{}", usize::from(is_second)), &features.maps)?;
-        }
-        Ok(features)
     }
 
     /// The `i`-th vector of block `k`.
@@ -306,18 +266,6 @@ impl SynthesisNetwork for Synthesis {
         Styles::new(Arc::clone(&self.layout), tensors)
     }
 
-    /// Also shows what each block's toRGB makes, such as `b8.torgb`, and the image so far, `b8.image`.
-    fn forward_with(
-        &self,
-        styles: &Styles,
-        noise: Noise<'_>,
-        visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
-    ) -> Result<Tensor> {
-        styles.check_layout(&self.layout)?;
-        let last = 2 * self.blocks.len();
-        Ok(self.run(self.start(styles)?, last, styles, noise, visit)?.maps)
-    }
-
     fn stages(&self) -> Vec<Stage> {
         let mut stages = vec![Stage::new("const", self.constant_shape())];
         let mut image = None;
@@ -338,18 +286,43 @@ impl SynthesisNetwork for Synthesis {
         stages
     }
 
-    fn head(&self, styles: &Styles, noise: Noise<'_>, stage: usize) -> Result<Features> {
-        styles.check_layout(&self.layout)?;
-        let until = check_stage(&self.stages(), stage)?;
-        self.run(self.start(styles)?, until, styles, noise, &mut |_, _| Ok(()))
+    fn start(&self, styles: &Styles) -> Result<Features> {
+        let n = styles.batch();
+        let [c, h, w] = self.constant_shape();
+        Features::new(0, self.constant.reshape(&[1, c, h, w])?.expand(&[n, c, h, w])?)
     }
 
-    fn tail(&self, features: &Features, styles: &Styles, noise: Noise<'_>) -> Result<Tensor> {
-        styles.check_layout(&self.layout)?;
-        let stages = self.stages();
-        features.check(&stages, styles.batch())?;
-        let until = stages.len() - 1;
-        Ok(self.run(features.clone(), until, styles, noise, &mut |_, _| Ok(()))?.maps)
+    /// Each stage has one convolution in front of it; the first of a block is also preceded by the colours of the block
+    /// before. Also shows what each block's toRGB makes, such as `b8.torgb`, and the image so far, `b8.image`.
+    fn run(
+        &self,
+        mut features: Features,
+        until: usize,
+        styles: &Styles,
+        noise: Noise<'_>,
+        visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
+    ) -> Result<Features> {
+        let convs = self.blocks.iter().flat_map(Block::convs);
+        let noise = NoiseSource::new(noise, convs.map(|(_, conv)| conv.noise()), styles.batch())?;
+        while features.stage < until {
+            let stage = features.stage;
+            let noise = noise.map(stage)?;
+            let (k, is_second) = (stage.div_ceil(2), stage.is_multiple_of(2));
+            if k > 0 && !is_second {
+                features = self.colour(k - 1, features, styles, visit)?;
+            }
+            features = match self.blocks.get(k) {
+                Some(block) if is_second => {
+                    let style = self.style(styles, k, block.convs().count() - 1);
+                    block.second(features, style, noise.as_ref())?
+                }
+                Some(block) => block.first(features, self.style(styles, k, 0), noise.as_ref())?,
+                None => return features.finished(),
+            };
+            let name = &self.blocks[k].name;
+            visit(&format!("{name}.conv{}", usize::from(is_second)), &features.maps)?;
+        }
+        Ok(features)
     }
 
     fn projections(&self) -> Result<Vec<Projection>> {
