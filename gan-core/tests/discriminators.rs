@@ -10,7 +10,7 @@ use gan_core::{
     Device, Discriminator, Error, Labels, PgGan, PgGanDiscriminator, Result, StyleGan, StyleGan2,
     StyleGan2Discriminator, StyleGanDiscriminator, Tensor,
 };
-use support::refused;
+use support::{changed, refused, renamed};
 
 const ORIG: &str = "stylegan2/discriminator_orig_r16";
 const RESNET: &str = "stylegan2/discriminator_resnet_r16";
@@ -59,22 +59,6 @@ fn logits(d: &dyn Discriminator) -> Vec<f32> {
     let logits = d.logits(&batch(d, 4), None).unwrap();
     assert_eq!(logits.shape(), [4, 1]);
     logits.to_vec().unwrap()
-}
-
-fn renamed(dict: &StateDict, rename: impl Fn(&str) -> String) -> StateDict {
-    let mut other = StateDict::default();
-    for (name, tensor) in dict.iter() {
-        other.insert(rename(name), tensor.clone()).unwrap();
-    }
-    other
-}
-
-fn changed(dict: &StateDict, name: &str, change: impl FnOnce(&mut HostTensor)) -> StateDict {
-    let mut dict = dict.clone();
-    let mut tensor = dict.take(name).unwrap();
-    change(&mut tensor);
-    dict.insert(name, tensor).unwrap();
-    dict
 }
 
 fn names(dict: &StateDict) -> Vec<String> {

@@ -4,13 +4,13 @@
 
 mod support;
 
-use gan_core::checkpoint::{HostTensor, Layout, StateDict};
+use gan_core::checkpoint::{Layout, StateDict};
 use gan_core::models::{pggan, stylegan};
 use gan_core::{
     Device, Error, Generator, Labels, Noise, PgGan, Result, Seeds, StyleBased, StyleGan, StyleGan2,
     Tensor, Truncation, WPlus, Z,
 };
-use support::{golden_weights, refused};
+use support::{changed, golden_weights, refused, renamed};
 
 fn open_pggan(dict: StateDict) -> Result<PgGan> {
     PgGan::from_state_dict(dict, &pggan::Options::default(), &Device::cpu())
@@ -18,23 +18,6 @@ fn open_pggan(dict: StateDict) -> Result<PgGan> {
 
 fn open_stylegan(dict: StateDict) -> Result<StyleGan> {
     StyleGan::from_state_dict(dict, &stylegan::Options::default(), &Device::cpu())
-}
-
-/// A dict with other names.
-fn renamed(dict: &StateDict, rename: impl Fn(&str) -> String) -> StateDict {
-    let mut other = StateDict::default();
-    for (name, tensor) in dict.iter() {
-        other.insert(rename(name), tensor.clone()).unwrap();
-    }
-    other
-}
-
-fn changed(dict: &StateDict, name: &str, change: impl FnOnce(&mut HostTensor)) -> StateDict {
-    let mut dict = dict.clone();
-    let mut tensor = dict.take(name).unwrap();
-    change(&mut tensor);
-    dict.insert(name, tensor).unwrap();
-    dict
 }
 
 fn images(g: &dyn Generator) -> Vec<f32> {

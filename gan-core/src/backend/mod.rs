@@ -125,6 +125,11 @@ pub trait Backend: Send + Sync {
     /// Whether a fused primitive has a kernel of its own here; where not, its composite is evaluated.
     fn fuses(&self, prim: &Prim) -> bool;
 
+    /// The same device without shortcuts that cost accuracy, such as Winograd's algorithm; `None` if it takes none.
+    fn exact(&self) -> Option<Arc<dyn Backend>> {
+        None
+    }
+
     /// Waits until all work is done.
     ///
     /// # Errors
@@ -148,7 +153,18 @@ pub struct Device(Arc<dyn Backend>);
 impl Device {
     /// The fast CPU backend, `f32`. It runs on the rayon pool that the caller is in.
     pub fn cpu() -> Self {
-        Device(Arc::new(cpu::Cpu::new()))
+        Self::cpu_with(cpu::ConvAlgorithm::Auto)
+    }
+
+    /// The CPU backend with one algorithm for its convolutions, for tests and comparisons.
+    pub fn cpu_with(algorithm: cpu::ConvAlgorithm) -> Self {
+        Device(Arc::new(cpu::Cpu::with(algorithm)))
+    }
+
+    /// The same device without shortcuts that cost accuracy: on the CPU, convolutions are sums of products in a fixed
+    /// order, not Winograd's algorithm. A property of this handle; tensors made with the other may meet its own.
+    pub fn exact(&self) -> Self {
+        self.0.exact().map_or_else(|| self.clone(), Device)
     }
 
     /// The naive `f64` backend: slow, and the truth for tests.

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::generator::{Factorizable, Generator, Projection, StyleBased};
 use crate::latent::{Labels, Noise, StyleEntry, Styles, Truncation, W, WPlus, Z};
 use crate::random::Seeds;
-use crate::staged::{Features, Stage, Staged};
+use crate::staged::{Features, Stage, Staged, check_stage};
 use crate::tensor::Tensor;
 
 /// A synthesis network: from W+ to styles, and from styles to images.
@@ -36,6 +36,30 @@ pub trait SynthesisNetwork: Debug {
     /// [`Error::Latent`] for codes of another geometry.
     fn styles(&self, w: &WPlus) -> Result<Styles>;
 
+    /// Where it can be cut, see [`Staged::stages`].
+    fn stages(&self) -> Vec<Stage>;
+
+    /// The first stage: what the first layer sees of styles of this network's layout.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn start(&self, styles: &Styles) -> Result<Features>;
+
+    /// Runs the layers from the stage of `features` up to another, and shows `visit` the name and the result
+    /// `[n, channels, h, w]` of each, such as `b8.conv0`. Features, stage and layout of the styles must be this network's:
+    /// the methods below check them.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] or [`Error::Argument`] for noise maps that do not fit, and those of `visit`.
+    fn run(
+        &self,
+        features: Features,
+        until: usize,
+        styles: &Styles,
+        noise: Noise<'_>,
+        visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
+    ) -> Result<Features>;
+
     /// Images `[n, colours, h, w]` of styles.
     ///
     /// # Errors
@@ -45,8 +69,7 @@ pub trait SynthesisNetwork: Debug {
         self.forward_with(styles, noise, &mut |_, _| Ok(()))
     }
 
-    /// As [`SynthesisNetwork::forward`], and shows `visit` the name and the result `[n, channels, h, w]` of each layer,
-    /// such as `b8.conv0`.
+    /// As [`SynthesisNetwork::forward`], and shows `visit` each layer, see [`SynthesisNetwork::run`].
     ///
     /// # Errors
     /// As [`SynthesisNetwork::forward`], and those of `visit`.
@@ -55,22 +78,33 @@ pub trait SynthesisNetwork: Debug {
         styles: &Styles,
         noise: Noise<'_>,
         visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
-    ) -> Result<Tensor>;
-
-    /// Where it can be cut, see [`Staged::stages`].
-    fn stages(&self) -> Vec<Stage>;
+    ) -> Result<Tensor> {
+        styles.check_layout(self.style_layout())?;
+        let last = self.stages().len() - 1;
+        Ok(self.run(self.start(styles)?, last, styles, noise, visit)?.maps)
+    }
 
     /// The features of styles at a stage, see [`Staged::head`].
     ///
     /// # Errors
     /// As [`SynthesisNetwork::forward`], and [`Error::Argument`] for a stage outside the network.
-    fn head(&self, styles: &Styles, noise: Noise<'_>, stage: usize) -> Result<Features>;
+    fn head(&self, styles: &Styles, noise: Noise<'_>, stage: usize) -> Result<Features> {
+        styles.check_layout(self.style_layout())?;
+        let until = check_stage(&self.stages(), stage)?;
+        self.run(self.start(styles)?, until, styles, noise, &mut |_, _| Ok(()))
+    }
 
     /// The images of features, see [`Staged::tail`].
     ///
     /// # Errors
     /// As [`SynthesisNetwork::head`], and [`Error::Shape`] for features of another shape or number.
-    fn tail(&self, features: &Features, styles: &Styles, noise: Noise<'_>) -> Result<Tensor>;
+    fn tail(&self, features: &Features, styles: &Styles, noise: Noise<'_>) -> Result<Tensor> {
+        styles.check_layout(self.style_layout())?;
+        let stages = self.stages();
+        features.check(&stages, styles.batch())?;
+        let until = stages.len() - 1;
+        Ok(self.run(features.clone(), until, styles, noise, &mut |_, _| Ok(()))?.maps)
+    }
 
     /// The affine layers, see [`Factorizable::projections`].
     ///

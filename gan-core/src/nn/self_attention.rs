@@ -61,7 +61,9 @@ impl SelfAttention {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let [n, _, h, w] = x.dims4("self_attention")?;
         let values = flat(&max_pool2d(&self.g.forward(x)?, 2)?)?;
-        let attended = values.matmul_t(&self.attention(x)?)?;
+        // Small factors change places: a product with many rows along the sum is the slow kind.
+        let values = values.permute(&[0, 2, 1])?;
+        let attended = self.attention(x)?.matmul(&values)?.permute(&[0, 2, 1])?;
         let attended = attended.reshape(&[n, self.g.outputs(), h, w])?;
         x.add(&self.output.forward(&attended)?.mul(&self.gamma.reshape(&[1, 1, 1, 1])?)?)
     }

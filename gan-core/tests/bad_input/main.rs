@@ -24,6 +24,8 @@ use gan_core::{
     Truncation,
 };
 
+use support::changed;
+
 fn model_path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/models/portraits64.safetensors")
 }
@@ -53,15 +55,6 @@ fn conditional_model() -> StyleGan2 {
 
 fn tensor(shape: &[usize]) -> Tensor {
     Tensor::full(0.5, shape, &Device::cpu()).unwrap()
-}
-
-/// A network's tensors with one of them changed.
-fn changed(dict: &StateDict, name: &str, change: impl FnOnce(&mut HostTensor)) -> StateDict {
-    let mut dict = dict.clone();
-    let mut tensor = dict.take(name).unwrap();
-    change(&mut tensor);
-    dict.insert(name, tensor).unwrap();
-    dict
 }
 
 fn constant(shape: &[usize]) -> HostTensor {

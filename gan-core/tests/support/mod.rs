@@ -23,6 +23,28 @@ pub(crate) fn golden_weights(name: &str) -> StateDict {
     dict
 }
 
+/// A dict with other names.
+pub(crate) fn renamed(dict: &StateDict, rename: impl Fn(&str) -> String) -> StateDict {
+    let mut other = StateDict::default();
+    for (name, tensor) in dict.iter() {
+        other.insert(rename(name), tensor.clone()).unwrap();
+    }
+    other
+}
+
+/// A network's tensors with one of them changed.
+pub(crate) fn changed(
+    dict: &StateDict,
+    name: &str,
+    change: impl FnOnce(&mut HostTensor),
+) -> StateDict {
+    let mut dict = dict.clone();
+    let mut tensor = dict.take(name).unwrap();
+    change(&mut tensor);
+    dict.insert(name, tensor).unwrap();
+    dict
+}
+
 /// The error, whose message must hold all of `parts`.
 #[track_caller]
 pub(crate) fn refused<T: Debug>(result: Result<T>, parts: &[&str]) -> Error {

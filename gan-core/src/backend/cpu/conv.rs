@@ -78,7 +78,14 @@ pub(super) fn packed_weight(
     groups: usize,
     transposed: bool,
 ) -> std::sync::Arc<PackedWeight> {
-    let key = PackKey { shape: weight.dims4(), transposed, phases: steps, groups, mr: kernel.mr };
+    let key = PackKey {
+        shape: weight.dims4(),
+        transposed,
+        phases: steps,
+        groups,
+        mr: kernel.mr,
+        form: None,
+    };
     weight.buffer.packed(key, || {
         let [a, b, kh, kw] = weight.dims4();
         let (values, area) = (weight.values(), kh * kw);

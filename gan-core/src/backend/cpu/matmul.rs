@@ -1,10 +1,15 @@
-//! Batched matrix products, as scalar products of rows.
+//! Batched matrix products.
+//!
+//! Where the second factor is stored along the sum, as the weight of a linear layer is, they are scalar products of rows and
+//! nothing is packed. Else both factors are packed and multiplied by the micro-kernel of the convolutions. Which of the two it
+//! is does not depend on the number of rows, so that a batch gives the same bits as single calls.
 
 use std::borrow::Cow;
 
 use rayon::prelude::*;
 
 use super::View;
+use super::disjoint::Disjoint;
 use super::dots::{BLOCK, Products};
 use super::microkernel::Microkernel;
 
@@ -21,10 +26,76 @@ pub(super) fn matmul(
     out: &mut [f32],
 ) {
     let (m, k) = if trans_a { (a.shape[2], a.shape[1]) } else { (a.shape[1], a.shape[2]) };
-    let n = if trans_b { b.shape[1] } else { b.shape[2] };
-    let a = if trans_a { Cow::Owned(transposed(a)) } else { Cow::Borrowed(a.values()) };
-    let b = if trans_b { Cow::Borrowed(b.values()) } else { Cow::Owned(transposed(b)) };
+    match trans_b {
+        true => {
+            let a = if trans_a { Cow::Owned(transposed(a)) } else { Cow::Borrowed(a.values()) };
+            scalar_products(kernel, &a, b.values(), [m, k, b.shape[1]], out);
+        }
+        false => packed_products(kernel, a, b, trans_a, [m, k, b.shape[2]], out),
+    }
+}
 
+/// `[b, m, k] x [b, k, n]`, by panels of `nr` columns and bands of `mr` rows.
+#[allow(unsafe_code)]
+fn packed_products(
+    kernel: &Microkernel,
+    a: View<'_>,
+    b: View<'_>,
+    trans_a: bool,
+    [m, k, n]: [usize; 3],
+    out: &mut [f32],
+) {
+    /// Bands for which a task packs its panel anew.
+    const BANDS: usize = 32;
+    let (mr, nr) = (kernel.mr, kernel.nr);
+    let (bands, panels) = (m.div_ceil(mr), n.div_ceil(nr));
+    let band_len = k * mr;
+    // `[batch][band][k][mr]`, with zeros beyond the last row.
+    let mut packed = vec![0.0; a.shape[0] * bands * band_len];
+    packed.par_chunks_mut(band_len.max(1)).enumerate().for_each(|(i, packed)| {
+        let (values, first) = (&a.values()[i / bands * m * k..][..m * k], i % bands * mr);
+        for r in 0..mr.min(m - first) {
+            for p in 0..k {
+                let at = if trans_a { p * m + first + r } else { (first + r) * k + p };
+                packed[p * mr + r] = values[at];
+            }
+        }
+    });
+    let groups = bands.div_ceil(BANDS);
+    let out = Disjoint::new(out);
+    (0..a.shape[0] * groups * panels).into_par_iter().for_each_init(
+        || (vec![0.0; k * nr], vec![0.0; mr * nr]),
+        |(columns, block), task| {
+            let (batch, group, panel) =
+                (task / (groups * panels), task / panels % groups, task % panels);
+            let first = panel * nr;
+            let width = nr.min(n - first);
+            let rows = b.values()[batch * k * n..][..k * n].chunks_exact(n);
+            for (packed, row) in columns.chunks_exact_mut(nr).zip(rows) {
+                packed[..width].copy_from_slice(&row[first..first + width]);
+                packed[width..].fill(0.0);
+            }
+            for band in group * BANDS..((group + 1) * BANDS).min(bands) {
+                let a = &packed[(batch * bands + band) * band_len..][..band_len];
+                kernel.product(k, a, columns, block, nr);
+                for (r, line) in block.chunks_exact(nr).enumerate().take(m - band * mr) {
+                    let start = (batch * m + band * mr + r) * n + first;
+                    // SAFETY: bands, panels and batches do not overlap.
+                    unsafe { out.range(start, width) }.copy_from_slice(&line[..width]);
+                }
+            }
+        },
+    );
+}
+
+/// The same by scalar products; `b` is `[b, n, k]`.
+fn scalar_products(
+    kernel: &Microkernel,
+    a: &[f32],
+    b: &[f32],
+    [m, k, n]: [usize; 3],
+    out: &mut [f32],
+) {
     let (bands, columns) = (m.div_ceil(BLOCK), n.div_ceil(BLOCK));
     let blocks = out.len() / (m * n) * bands * columns;
     // Rows past the end repeat the last one; their products are dropped.

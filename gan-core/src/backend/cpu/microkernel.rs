@@ -11,25 +11,44 @@
 #![allow(unsafe_code)]
 
 use super::dots::{self, Dots, Products, Rows};
+use super::winograd::{self, Forms};
 
 /// The innermost loops for one instruction set.
 pub(super) struct Microkernel {
     pub(super) name: &'static str,
     pub(super) mr: usize,
     pub(super) nr: usize,
-    block: unsafe fn(usize, *const f32, *const f32, *mut f32, usize),
+    /// Adds to what is in `C`.
+    block: Block,
+    /// Overwrites it.
+    fresh: Block,
     dots: Dots,
+    pub(super) winograd: &'static Forms,
 }
+
+/// Depth, panels of `A` and `B`, block of `C` and the distance of its rows.
+type Block = unsafe fn(usize, *const f32, *const f32, *mut f32, usize);
 
 impl Microkernel {
     /// Adds the product of an `mr x k` panel and a `k x nr` panel to the block at the start of `c`, whose rows are
     /// `stride` apart.
     pub(super) fn run(&self, k: usize, a: &[f32], b: &[f32], c: &mut [f32], stride: usize) {
-        assert!(a.len() >= k * self.mr && b.len() >= k * self.nr, "panels shorter than k");
-        assert!(c.len() >= (self.mr - 1) * stride + self.nr, "block outside of C");
+        self.check(k, a, b, c, stride);
         // SAFETY: the lengths were checked above, and `available` lists a kernel only if the processor has its
         // instructions.
         unsafe { (self.block)(k, a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), stride) }
+    }
+
+    /// As [`Microkernel::run`], but overwrites the block.
+    pub(super) fn product(&self, k: usize, a: &[f32], b: &[f32], c: &mut [f32], stride: usize) {
+        self.check(k, a, b, c, stride);
+        // SAFETY: as above.
+        unsafe { (self.fresh)(k, a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), stride) }
+    }
+
+    fn check(&self, k: usize, a: &[f32], b: &[f32], c: &[f32], stride: usize) {
+        assert!(a.len() >= k * self.mr && b.len() >= k * self.nr, "panels shorter than k");
+        assert!(c.len() >= (self.mr - 1) * stride + self.nr, "block outside of C");
     }
 
     /// The scalar products of each row of `a` with each row of `b`, all of one length.
@@ -56,12 +75,25 @@ pub(super) fn available() -> Vec<&'static Microkernel> {
     kernels
 }
 
-static PORTABLE: Microkernel =
-    Microkernel { name: "portable", mr: 4, nr: 8, block: portable, dots: dots::portable };
+static PORTABLE: Microkernel = Microkernel {
+    name: "portable",
+    mr: 4,
+    nr: 8,
+    block: portable::<true>,
+    fresh: portable::<false>,
+    dots: dots::portable,
+    winograd: &winograd::PORTABLE,
+};
 
 /// # Safety
 /// `a` and `b` hold `k` rows of 4 and 8 values, `c` four rows of 8 values `stride` apart.
-unsafe fn portable(k: usize, a: *const f32, b: *const f32, c: *mut f32, stride: usize) {
+unsafe fn portable<const ADD: bool>(
+    k: usize,
+    a: *const f32,
+    b: *const f32,
+    c: *mut f32,
+    stride: usize,
+) {
     let mut sums = [[0.0f32; 8]; 4];
     for p in 0..k {
         // SAFETY: p < k, see above.
@@ -74,7 +106,7 @@ unsafe fn portable(k: usize, a: *const f32, b: *const f32, c: *mut f32, stride: 
     for (i, row) in sums.iter().enumerate() {
         // SAFETY: row i of the block, see above.
         let c = unsafe { &mut *c.add(i * stride).cast::<[f32; 8]>() };
-        c.iter_mut().zip(row).for_each(|(c, sum)| *c += sum);
+        c.iter_mut().zip(row).for_each(|(c, sum)| *c = if ADD { *c + sum } else { *sum });
     }
 }
 
@@ -82,20 +114,40 @@ unsafe fn portable(k: usize, a: *const f32, b: *const f32, c: *mut f32, stride: 
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Microkernel, dots};
+    use super::{Microkernel, dots, winograd};
 
-    pub(super) static AVX512: Microkernel =
-        Microkernel { name: "avx512", mr: 8, nr: 32, block: avx512, dots: dots::avx512 };
-    pub(super) static AVX2: Microkernel =
-        Microkernel { name: "avx2", mr: 4, nr: 24, block: avx2, dots: dots::avx2 };
+    pub(super) static AVX512: Microkernel = Microkernel {
+        name: "avx512",
+        mr: 8,
+        nr: 32,
+        block: avx512::<true>,
+        fresh: avx512::<false>,
+        dots: dots::avx512,
+        winograd: &winograd::AVX512,
+    };
+    pub(super) static AVX2: Microkernel = Microkernel {
+        name: "avx2",
+        mr: 4,
+        nr: 24,
+        block: avx2::<true>,
+        fresh: avx2::<false>,
+        dots: dots::avx2,
+        winograd: &winograd::AVX2,
+    };
 
     /// # Safety
     /// The processor has AVX-512F; `a` and `b` hold `k` rows of 8 and 32 values, `c` eight rows of 32 values
     /// `stride` apart.
     #[target_feature(enable = "avx512f")]
-    unsafe fn avx512(k: usize, a: *const f32, b: *const f32, c: *mut f32, stride: usize) {
+    unsafe fn avx512<const ADD: bool>(
+        k: usize,
+        a: *const f32,
+        b: *const f32,
+        c: *mut f32,
+        stride: usize,
+    ) {
         let mut sums = [[_mm512_setzero_ps(); 2]; 8];
-        for (i, row) in sums.iter_mut().enumerate() {
+        for (i, row) in sums.iter_mut().enumerate().filter(|_| ADD) {
             for (j, sum) in row.iter_mut().enumerate() {
                 // SAFETY: 16 values of row i of the block, see above.
                 *sum = unsafe { _mm512_loadu_ps(c.add(i * stride + 16 * j)) };
@@ -124,9 +176,15 @@ mod x86 {
     /// The processor has AVX2 and FMA; `a` and `b` hold `k` rows of 4 and 24 values, `c` four rows of 24 values
     /// `stride` apart.
     #[target_feature(enable = "avx2,fma")]
-    unsafe fn avx2(k: usize, a: *const f32, b: *const f32, c: *mut f32, stride: usize) {
+    unsafe fn avx2<const ADD: bool>(
+        k: usize,
+        a: *const f32,
+        b: *const f32,
+        c: *mut f32,
+        stride: usize,
+    ) {
         let mut sums = [[_mm256_setzero_ps(); 3]; 4];
-        for (i, row) in sums.iter_mut().enumerate() {
+        for (i, row) in sums.iter_mut().enumerate().filter(|_| ADD) {
             for (j, sum) in row.iter_mut().enumerate() {
                 // SAFETY: 8 values of row i of the block, see above.
                 *sum = unsafe { _mm256_loadu_ps(c.add(i * stride + 8 * j)) };

@@ -3,7 +3,10 @@
 //! A convolution is the product of the weight `[o, c * taps]` and a matrix of pixels `[c * taps, grid]` that is never
 //! formed as a whole: [`pack_pixels`] gathers one block of it, tap by tap, straight from the image.
 
+use rayon::prelude::*;
+
 use super::microkernel::Microkernel;
+use super::winograd::Form;
 
 /// What determines a packed copy of a weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub(super) struct PackKey {
     pub(super) groups: usize,
     /// Kernels differ in their panel height.
     pub(super) mr: usize,
+    /// Transformed for tiles of that form, or as it is.
+    pub(super) form: Option<Form>,
 }
 
 /// One matrix `[o, k]` a phase and group, cut into panels of `mr` rows, each stored `[k][mr]`, zero-padded.
@@ -49,6 +54,33 @@ impl PackedMatrix {
             }
         }
         PackedMatrix { k, panels }
+    }
+
+    /// Packs the weights of Winograd's algorithm, `count` matrices of one size: `fill` puts the elements in one row and
+    /// column of all of them.
+    pub(super) fn many(
+        count: usize,
+        [rows, k]: [usize; 2],
+        mr: usize,
+        fill: impl Fn(usize, usize, &mut dyn FnMut(usize, f32)) + Sync,
+    ) -> PackedWeight {
+        let mut matrices: Vec<PackedMatrix> = (0..count)
+            .map(|_| PackedMatrix { k, panels: vec![0.0; rows.div_ceil(mr) * mr * k] })
+            .collect();
+        // One band of `mr` rows of every matrix, for each task.
+        let mut bands: Vec<Vec<&mut [f32]>> = (0..rows.div_ceil(mr)).map(|_| Vec::new()).collect();
+        for matrix in &mut matrices {
+            let panels = matrix.panels.chunks_exact_mut((k * mr).max(1));
+            bands.iter_mut().zip(panels).for_each(|(band, panel)| band.push(panel));
+        }
+        bands.into_par_iter().enumerate().for_each(|(i, mut band)| {
+            for r in 0..mr.min(rows - i * mr) {
+                for p in 0..k {
+                    fill(i * mr + r, p, &mut |matrix, value| band[matrix][p * mr + r] = value);
+                }
+            }
+        });
+        PackedWeight { matrices }
     }
 
     /// Columns from `start` of the panel that begins with row `panel * mr`.

@@ -17,6 +17,7 @@ use super::microkernel::Microkernel;
 use super::packing::{PackedWeight, Patch, Source, Taps};
 use super::resample::Pass;
 use super::tiles::{Scratch, patches, rectangles, row_blocks};
+use super::winograd::{Convolution, Form};
 use crate::backend::{BiasAct, Conv, Factors, StyledArgs, StyledConv, UpFirDn};
 
 /// Input pixels of an up-sampling tile.
@@ -32,6 +33,7 @@ pub(super) fn fuses(op: &StyledConv) -> bool {
 
 pub(super) fn styled_conv(
     kernel: &Microkernel,
+    form: Option<Form>,
     op: &StyledConv,
     args: &[View<'_>],
     shape: &[usize],
@@ -40,7 +42,10 @@ pub(super) fn styled_conv(
     let args = op.unpack(args);
     let layer = Layer { kernel, args, act: &op.act, shape };
     match op.fir(args.weight.shape[2]) {
-        None => layer.same_size(&op.conv(args.weight.shape[2]), out),
+        None => match form {
+            Some(form) => layer.winograd(form, out),
+            None => layer.same_size(&op.conv(args.weight.shape[2]), out),
+        },
         Some(fir) => layer.doubled(&fir, out),
     }
 }
@@ -87,6 +92,23 @@ impl Layer<'_> {
             }
         }
         activate(self.act, out);
+    }
+
+    fn winograd(&self, form: Form, out: &mut [f32]) {
+        let out = Disjoint::new(out);
+        let convolution = Convolution {
+            kernel: self.kernel,
+            form,
+            x: self.args.x,
+            scale: Some(self.args.style.values()),
+            weight: self.args.weight,
+            transposed: false,
+            padding: [1, 1],
+            size: [self.shape[2], self.shape[3]],
+        };
+        convolution.run(&|image, channel, pixel, values| {
+            self.finish(image, channel, pixel, values, &out);
+        });
     }
 
     fn same_size(&self, conv: &Conv, out: &mut [f32]) {

@@ -6,15 +6,15 @@ use crate::backend::Device;
 use crate::error::{Error, Result};
 use crate::generator::Projection;
 use crate::latent::{Noise, StyleEntry, StyleKind, Styles, WPlus};
+use crate::models::SynthesisNetwork;
 use crate::models::grown::{Forward, Grown, GrownBlock, block_name};
 use crate::models::lod::Lod;
 use crate::models::noise::{NoiseSource, StoredNoise};
 use crate::models::pggan::to_rgb;
 use crate::models::stylegan::Options;
 use crate::models::stylegan::layer::{Source, SynthesisLayer};
-use crate::models::{SynthesisNetwork, Visit};
 use crate::nn::{Conv2dLayer, Params};
-use crate::staged::{Features, Stage, check_stage};
+use crate::staged::{Features, Stage};
 use crate::tensor::Tensor;
 
 /// Blocks of doubling resolution (StyleGAN, figure 1; `SynthesisModule` of genforce).
@@ -99,39 +99,6 @@ impl Synthesis {
         Ok(Synthesis { blocks: self.blocks.with_lod(lod)?, ..self })
     }
 
-    /// What the first layer sees.
-    fn start(&self, styles: &Styles) -> Result<Features> {
-        let n = styles.batch();
-        let maps = match &self.constant {
-            Some(constant) => {
-                let [c, h, w] = [0, 1, 2].map(|d| constant.shape()[d]);
-                constant.reshape(&[1, c, h, w])?.expand(&[n, c, h, w])?
-            }
-            None => styles.tensors()[0].reshape(&[n, self.w_dim(), 1, 1])?,
-        };
-        Features::new(0, maps)
-    }
-
-    fn run(
-        &self,
-        features: Features,
-        until: usize,
-        styles: &Styles,
-        noise: Noise<'_>,
-        visit: Visit<'_>,
-    ) -> Result<Features> {
-        let noises = self.blocks.layers().map(|(_, layer)| layer.noise());
-        let noise = NoiseSource::new(noise, noises, styles.batch())?;
-        // The layout was compared, so there are two vectors for each layer, and one before them without a constant.
-        let vectors = &styles.tensors()[usize::from(self.constant.is_none())..];
-        let layer = |i: usize, layer: &SynthesisLayer, x: &Tensor| {
-            let style = [&vectors[2 * i], &vectors[2 * i + 1]];
-            layer.forward_with(x, style, noise.map(i)?.as_ref(), &mut |_, _| Ok(()))
-        };
-        let colours = |to_rgb: &Conv2dLayer, x: &Tensor| to_rgb.forward(x, 1.0);
-        self.blocks.run(features, until, &Forward { layer: &layer, colours: &colours }, visit)
-    }
-
     /// The stored noise maps, `[1, 1, h, w]` for each layer that has one, for a caller who wants to change them.
     ///
     /// # Errors
@@ -176,18 +143,6 @@ impl SynthesisNetwork for Synthesis {
         Styles::new(Arc::clone(&self.layout), tensors)
     }
 
-    /// At a level of detail of 1 or more, the last layers take no part.
-    fn forward_with(
-        &self,
-        styles: &Styles,
-        noise: Noise<'_>,
-        visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
-    ) -> Result<Tensor> {
-        styles.check_layout(&self.layout)?;
-        let last = self.stages().len() - 1;
-        Ok(self.run(self.start(styles)?, last, styles, noise, visit)?.maps)
-    }
-
     fn stages(&self) -> Vec<Stage> {
         let start = match &self.constant {
             Some(constant) => Stage::new("const", [0, 1, 2].map(|d| constant.shape()[d])),
@@ -196,18 +151,37 @@ impl SynthesisNetwork for Synthesis {
         self.blocks.stages(start, SynthesisLayer::outputs)
     }
 
-    fn head(&self, styles: &Styles, noise: Noise<'_>, stage: usize) -> Result<Features> {
-        styles.check_layout(&self.layout)?;
-        let until = check_stage(&self.stages(), stage)?;
-        self.run(self.start(styles)?, until, styles, noise, &mut |_, _| Ok(()))
+    fn start(&self, styles: &Styles) -> Result<Features> {
+        let n = styles.batch();
+        let maps = match &self.constant {
+            Some(constant) => {
+                let [c, h, w] = [0, 1, 2].map(|d| constant.shape()[d]);
+                constant.reshape(&[1, c, h, w])?.expand(&[n, c, h, w])?
+            }
+            None => styles.tensors()[0].reshape(&[n, self.w_dim(), 1, 1])?,
+        };
+        Features::new(0, maps)
     }
 
-    fn tail(&self, features: &Features, styles: &Styles, noise: Noise<'_>) -> Result<Tensor> {
-        styles.check_layout(&self.layout)?;
-        let stages = self.stages();
-        features.check(&stages, styles.batch())?;
-        let until = stages.len() - 1;
-        Ok(self.run(features.clone(), until, styles, noise, &mut |_, _| Ok(()))?.maps)
+    /// At a level of detail of 1 or more, the last layers take no part.
+    fn run(
+        &self,
+        features: Features,
+        until: usize,
+        styles: &Styles,
+        noise: Noise<'_>,
+        visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
+    ) -> Result<Features> {
+        let noises = self.blocks.layers().map(|(_, layer)| layer.noise());
+        let noise = NoiseSource::new(noise, noises, styles.batch())?;
+        // The layout was compared, so there are two vectors for each layer, and one before them without a constant.
+        let vectors = &styles.tensors()[usize::from(self.constant.is_none())..];
+        let layer = |i: usize, layer: &SynthesisLayer, x: &Tensor| {
+            let style = [&vectors[2 * i], &vectors[2 * i + 1]];
+            layer.forward_with(x, style, noise.map(i)?.as_ref(), &mut |_, _| Ok(()))
+        };
+        let colours = |to_rgb: &Conv2dLayer, x: &Tensor| to_rgb.forward(x, 1.0);
+        self.blocks.run(features, until, &Forward { layer: &layer, colours: &colours }, visit)
     }
 
     /// Scale and bias of each layer are two projections.

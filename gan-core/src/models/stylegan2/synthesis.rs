@@ -12,7 +12,7 @@ use crate::models::stylegan2::layer::{Modulation, SynthesisLayer, ToRgb};
 use crate::models::stylegan2::{Architecture, Options};
 use crate::models::{SynthesisNetwork, Visit};
 use crate::nn::{Conv2dLayer, Linear, Params, affines, take_filter, upsample2d};
-use crate::staged::{Features, Stage, check_stage};
+use crate::staged::{Features, Stage};
 use crate::tensor::Tensor;
 
 /// Blocks of doubling resolution (StyleGAN2, figures 2 and 7; `SynthesisNetwork` of stylegan2-ada-pytorch).
@@ -196,52 +196,8 @@ impl Synthesis {
         self.blocks.iter().flat_map(of_block).collect()
     }
 
-    /// The constant, once for each style.
-    fn start(&self, styles: &Styles) -> Result<Features> {
-        let n = styles.batch();
-        let [c, h, w] = self.constant_shape();
-        Features::new(0, self.constant.reshape(&[1, c, h, w])?.expand(&[n, c, h, w])?)
-    }
-
     fn constant_shape(&self) -> [usize; 3] {
         [0, 1, 2].map(|d| self.constant.shape()[d])
-    }
-
-    /// Runs the layers from the stage of `features` up to another. Each stage has one convolution in front of it; the first
-    /// of a block is also preceded by the colours of the block before.
-    fn run(
-        &self,
-        mut features: Features,
-        until: usize,
-        styles: &Styles,
-        noise: Noise<'_>,
-        visit: Visit<'_>,
-    ) -> Result<Features> {
-        let convs = self.blocks.iter().flat_map(Block::convs);
-        let noise = NoiseSource::new(noise, convs.map(|(_, conv)| conv.noise()), styles.batch())?;
-        // Of the layers that are going to run.
-        let convs: Vec<_> = self.convs(styles).take(until).skip(features.stage).collect();
-        let mut modulations = Modulation::all(&convs)?.into_iter();
-        while features.stage < until {
-            let stage = features.stage;
-            let noise = noise.map(stage)?;
-            let (k, is_second) = (stage.div_ceil(2), stage.is_multiple_of(2));
-            if k > 0 && !is_second {
-                features = self.colour(k - 1, features, styles, visit)?;
-            }
-            features = match (self.blocks.get(k), modulations.next()) {
-                (Some(block), Some(modulation)) if is_second => {
-                    block.second(features, &modulation, noise.as_ref())?
-                }
-                (Some(block), Some(modulation)) => {
-                    block.first(features, &modulation, noise.as_ref())?
-                }
-                _ => return features.finished(),
-            };
-            let name = &self.blocks[k].name;
-            visit(&format!("{name}.conv{}", usize::from(is_second)), &features.maps)?;
-        }
-        Ok(features)
     }
 
     /// The convolutions and their styles, whose layout was compared.
@@ -319,18 +275,6 @@ impl SynthesisNetwork for Synthesis {
         Styles::new(Arc::clone(&self.layout), affines(&layers)?)
     }
 
-    /// Also shows what each block's toRGB makes, such as `b8.torgb`, and the image so far, `b8.image`.
-    fn forward_with(
-        &self,
-        styles: &Styles,
-        noise: Noise<'_>,
-        visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
-    ) -> Result<Tensor> {
-        styles.check_layout(&self.layout)?;
-        let last = 2 * self.blocks.len();
-        Ok(self.run(self.start(styles)?, last, styles, noise, visit)?.maps)
-    }
-
     fn stages(&self) -> Vec<Stage> {
         let mut stages = vec![Stage::new("const", self.constant_shape())];
         let mut image = None;
@@ -351,18 +295,47 @@ impl SynthesisNetwork for Synthesis {
         stages
     }
 
-    fn head(&self, styles: &Styles, noise: Noise<'_>, stage: usize) -> Result<Features> {
-        styles.check_layout(&self.layout)?;
-        let until = check_stage(&self.stages(), stage)?;
-        self.run(self.start(styles)?, until, styles, noise, &mut |_, _| Ok(()))
+    fn start(&self, styles: &Styles) -> Result<Features> {
+        let n = styles.batch();
+        let [c, h, w] = self.constant_shape();
+        Features::new(0, self.constant.reshape(&[1, c, h, w])?.expand(&[n, c, h, w])?)
     }
 
-    fn tail(&self, features: &Features, styles: &Styles, noise: Noise<'_>) -> Result<Tensor> {
-        styles.check_layout(&self.layout)?;
-        let stages = self.stages();
-        features.check(&stages, styles.batch())?;
-        let until = stages.len() - 1;
-        Ok(self.run(features.clone(), until, styles, noise, &mut |_, _| Ok(()))?.maps)
+    /// Each stage has one convolution in front of it; the first of a block is also preceded by the colours of the block
+    /// before. Also shows what each block's toRGB makes, such as `b8.torgb`, and the image so far, `b8.image`.
+    fn run(
+        &self,
+        mut features: Features,
+        until: usize,
+        styles: &Styles,
+        noise: Noise<'_>,
+        visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
+    ) -> Result<Features> {
+        let convs = self.blocks.iter().flat_map(Block::convs);
+        let noise = NoiseSource::new(noise, convs.map(|(_, conv)| conv.noise()), styles.batch())?;
+        // Of the layers that are going to run.
+        let convs: Vec<_> = self.convs(styles).take(until).skip(features.stage).collect();
+        let mut modulations = Modulation::all(&convs)?.into_iter();
+        while features.stage < until {
+            let stage = features.stage;
+            let noise = noise.map(stage)?;
+            let (k, is_second) = (stage.div_ceil(2), stage.is_multiple_of(2));
+            if k > 0 && !is_second {
+                features = self.colour(k - 1, features, styles, visit)?;
+            }
+            features = match (self.blocks.get(k), modulations.next()) {
+                (Some(block), Some(modulation)) if is_second => {
+                    block.second(features, &modulation, noise.as_ref())?
+                }
+                (Some(block), Some(modulation)) => {
+                    block.first(features, &modulation, noise.as_ref())?
+                }
+                _ => return features.finished(),
+            };
+            let name = &self.blocks[k].name;
+            visit(&format!("{name}.conv{}", usize::from(is_second)), &features.maps)?;
+        }
+        Ok(features)
     }
 
     fn projections(&self) -> Result<Vec<Projection>> {
