@@ -14,6 +14,7 @@ mod table;
 mod values;
 
 use compare::{for_each_row, gradients_agree, values_agree};
+use gan_core::backend::cpu::ConvAlgorithm;
 use gan_core::grad::{gradcheck, gradgradcheck};
 use gan_core::{Device, Order};
 use table::Scope;
@@ -56,4 +57,10 @@ fn bias_act_grad_equals_the_gradient_of_the_definition() {
 #[test]
 fn styled_conv_equals_its_definition() {
     fused::styled_conv_equals_its_definition(&Device::cpu(), 2e-6);
+}
+
+#[test]
+fn styled_conv_by_winograd_equals_its_definition() {
+    let device = Device::cpu_with(ConvAlgorithm::F2);
+    fused::styled_conv_equals_its_definition(&device, 4e-6);
 }

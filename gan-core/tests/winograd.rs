@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use gan_core::backend::Conv;
 use gan_core::backend::cpu::ConvAlgorithm;
-use gan_core::{Device, Noise, Philox, Seeds, StyleBased, StyleGan2, Tensor};
+use gan_core::backend::{Activation, BiasAct, Conv, Filter, StyledConv};
+use gan_core::{Device, Noise, Philox, Seeds, StyleBased, StyleGan2, Tensor, nn};
 
 const ALGORITHMS: [ConvAlgorithm; 4] =
     [ConvAlgorithm::Auto, ConvAlgorithm::Direct, ConvAlgorithm::F2, ConvAlgorithm::F4];
@@ -88,4 +88,32 @@ fn images_are_exact_enough_and_always_the_same() {
     let [device, direct] = [Device::cpu().exact(), Device::cpu_with(ConvAlgorithm::Direct)];
     let (exact, direct) = (draw(&device, 0..1, 2), draw(&direct, 0..1, 2));
     assert!(exact.to_vec::<f32>().unwrap() == direct.to_vec::<f32>().unwrap());
+}
+
+/// What the layer that doubles the size gives on so many threads.
+fn doubled(threads: usize, x: &Tensor, weight: &Tensor, style: &Tensor) -> Vec<f32> {
+    let op = StyledConv {
+        up: Some(Filter::outer(&[0.125, 0.375, 0.375, 0.125]).unwrap()),
+        demodulate: false,
+        noise: false,
+        bias: false,
+        act: BiasAct::new(Activation::Lrelu),
+    };
+    let run = || nn::styled_conv(&op, x, weight, style, None, None, None);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    pool.install(run).unwrap().to_vec().unwrap()
+}
+
+#[test]
+fn doubling_depends_neither_on_threads_nor_on_the_rest_of_the_batch() {
+    let device = Device::cpu_with(ConvAlgorithm::F2);
+    let [n, ci, co, h, w] = [3, 140, 40, 33, 70];
+    let x = normal(1, &[n, ci, h, w], &device);
+    let (weight, style) = (normal(2, &[ci, co, 3, 3], &device), normal(3, &[n, ci], &device));
+    let all = doubled(1, &x, &weight, &style);
+    // Few regions for so many threads: they share the factors.
+    assert_eq!(all, doubled(16, &x, &weight, &style));
+    let (x, style) = (x.slice(0, 1, 1).unwrap(), style.slice(0, 1, 1).unwrap());
+    let one = doubled(1, &x, &weight, &style);
+    assert_eq!(all[one.len()..2 * one.len()], one);
 }

@@ -170,6 +170,7 @@ pub(crate) fn styled_conv_equals_its_definition(device: &Device, tolerance: f64)
         [1, 3, 4, 33, 70],
         [1, 33, 67, 9, 6],
         [2, 2, 130, 3, 7],
+        [3, 150, 20, 3, 5],
         [1, 2, 515, 2, 2],
         [1, 1, 3, 2, 300],
     ];

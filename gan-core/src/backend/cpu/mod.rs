@@ -22,7 +22,7 @@ mod winograd;
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::backend::{Arg, Backend, Conv, DType, HostData, Prim, Storage, numel};
+use crate::backend::{Arg, Backend, Conv, DType, HostData, Prim, Storage, StyledConv, numel};
 use crate::error::{Error, Result};
 use microkernel::Microkernel;
 use packing::{PackKey, PackedWeight};
@@ -63,16 +63,20 @@ impl Cpu {
         Cpu { kernel: simd::microkernel(), algorithm, pool: Arc::default() }
     }
 
-    /// The algorithm that it chooses for a convolution, for reports: `direct`, `F(2x2)` or `F(4x4)`; empty for others.
+    /// The algorithm that it chooses for a convolution, for reports: `direct`, `F(2x2)` or `F(4x4)`, or, for layers that
+    /// double the size, `phases` or `F(2x2) up`; empty for others.
     pub fn algorithm(&self, prim: &Prim, args: &[&[usize]], out: &[usize]) -> &'static str {
         let form = match (prim, args) {
             (Prim::Conv2d(conv) | Prim::ConvInput(conv, _), [_, weight]) => {
                 self.form(conv, weight, [out[2], out[3]])
             }
-            (Prim::StyledConv(op), [_, weight, ..]) => match op.up {
-                None => self.form(&op.conv(weight[2]), weight, [out[2], out[3]]),
-                Some(_) => return "phases",
-            },
+            (Prim::StyledConv(op), [_, weight, ..]) => {
+                match (&op.up, self.styled_form(op, weight, [out[2], out[3]])) {
+                    (Some(_), None) => return "phases",
+                    (Some(_), Some(_)) => return "F(2x2) up",
+                    (None, form) => form,
+                }
+            }
             (Prim::ConvWeight(..), _) => None,
             _ => return "",
         };
@@ -100,6 +104,18 @@ impl Cpu {
             ConvAlgorithm::Direct => None,
             ConvAlgorithm::F2 => Some(Form::F2),
             ConvAlgorithm::F4 => Some(Form::F4),
+        }
+    }
+
+    /// The same for a layer of StyleGAN2; up-sampling ones have one form.
+    fn styled_form(&self, op: &StyledConv, weight: &[usize], size: [usize; 2]) -> Option<Form> {
+        match (&op.up, self.algorithm) {
+            (None, _) => self.form(&op.conv(weight[2]), weight, size),
+            (Some(_), ConvAlgorithm::Direct) => None,
+            (Some(_), ConvAlgorithm::Auto) => {
+                winograd::pays(weight[0], weight[1], size).then_some(Form::F2)
+            }
+            (Some(_), ConvAlgorithm::F2 | ConvAlgorithm::F4) => Some(Form::F2),
         }
     }
 }
@@ -260,12 +276,7 @@ impl Backend for Cpu {
                 elementwise::bias_act_grad(op, x.values(), views[1].values(), out);
             }
             Prim::StyledConv(op) => {
-                let form = match op.up {
-                    None => {
-                        self.form(&op.conv(views[1].shape[2]), views[1].shape, [shape[2], shape[3]])
-                    }
-                    Some(_) => None,
-                };
+                let form = self.styled_form(op, views[1].shape, [shape[2], shape[3]]);
                 styled::styled_conv(self.kernel, form, op, &views, shape, out);
             }
             // One by one they are as fast.

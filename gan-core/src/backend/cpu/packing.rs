@@ -21,7 +21,7 @@ pub(super) struct PackKey {
     pub(super) groups: usize,
     /// Kernels differ in their panel height.
     pub(super) mr: usize,
-    /// Transformed for tiles of that form, or as it is.
+    /// Transformed for tiles of that form, or as it is. With phases of 2, that of the up-sampling layer.
     pub(super) form: Option<Form>,
 }
 

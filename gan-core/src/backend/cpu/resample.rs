@@ -28,7 +28,7 @@ pub(super) fn upfirdn(op: &UpFirDn, x: View<'_>, shape: &[usize], out: &mut [f32
 }
 
 /// Taps in the order in which they meet the padded image.
-fn oriented(op: &UpFirDn, taps: &[f64], gain: f64) -> Vec<f32> {
+pub(super) fn oriented(op: &UpFirDn, taps: &[f64], gain: f64) -> Vec<f32> {
     let mut taps: Vec<f32> = taps.iter().map(|t| (gain * t) as f32).collect();
     if !op.flip {
         taps.reverse();

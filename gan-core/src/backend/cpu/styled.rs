@@ -1,9 +1,10 @@
 //! A whole layer of StyleGAN2 in one pass: the style is applied where pixels are packed, and demodulation, noise, bias
 //! and activation where sums are written.
 //!
-//! Up-sampling layers work in tiles of the input. The four phases of the transposed convolution go to a plane that
-//! stays in cache, which the filter then reads: the intermediate of `(2h+1) x (2w+1)` pixels is never stored. Tiles
-//! overlap by a pixel or two, which costs 13 % of the multiply-adds at 16 x 32 and saves two passes over memory.
+//! Most up-sampling layers take [`UpSampling`]. The exact way works in tiles of the input, too: the four phases of the
+//! transposed convolution go to a plane that stays in cache, which the filter then reads: the intermediate of
+//! `(2h+1) x (2w+1)` pixels is never stored. Tiles overlap by a pixel or two, which costs 13 % of the multiply-adds at
+//! 16 x 32 and saves two passes over memory.
 
 use std::ops::Range;
 
@@ -15,10 +16,10 @@ use super::disjoint::Disjoint;
 use super::elementwise::activate;
 use super::microkernel::Microkernel;
 use super::packing::{PackedWeight, Patch, Source, Taps};
-use super::resample::Pass;
+use super::resample::{Pass, oriented};
 use super::tiles::{Scratch, patches, rectangles, row_blocks};
-use super::winograd::{Convolution, Form};
-use crate::backend::{BiasAct, Conv, Factors, StyledArgs, StyledConv, UpFirDn};
+use super::winograd::{Convolution, Form, Leaky, UpSampling};
+use crate::backend::{Activation, BiasAct, Conv, Factors, StyledArgs, StyledConv, UpFirDn};
 
 /// Input pixels of an up-sampling tile.
 const TILE: [usize; 2] = [16, 32];
@@ -46,7 +47,10 @@ pub(super) fn styled_conv(
             Some(form) => layer.winograd(form, out),
             None => layer.same_size(&op.conv(args.weight.shape[2]), out),
         },
-        Some(fir) => layer.doubled(&fir, out),
+        Some(fir) => match form.and_then(|_| filter_taps(&fir)) {
+            Some(filter) => layer.winograd_doubled(filter, out),
+            None => layer.doubled(&fir, out),
+        },
     }
 }
 
@@ -82,11 +86,19 @@ impl Layer<'_> {
         let out = unsafe { out.range((image * co + channel) * h * w + pixel, values.len()) };
         let demod = self.args.demod.map_or(1.0, |d| d.values()[image * co + channel]);
         let bias = self.args.bias.map_or(0.0, |b| b.values()[channel]);
-        match self.args.noise {
+        let noise = self
+            .args
+            .noise
+            .map(|noise| &noise.values()[image % noise.shape[0] * h * w + pixel..][..values.len()]);
+        if self.act.act == Activation::Lrelu && self.act.clamp.is_none() {
+            let (alpha, gain) = (self.act.alpha as f32, self.act.gain as f32);
+            let leaky = Leaky { demod, bias, alpha, gain, noise };
+            // SAFETY: the micro-kernel's processor has the instructions of its transforms.
+            return unsafe { (self.kernel.winograd.leaky)(&leaky, values, out) };
+        }
+        match noise {
             None => out.iter_mut().zip(values).for_each(|(o, v)| *o = v * demod + bias),
             Some(noise) => {
-                let image = image % noise.shape[0];
-                let noise = &noise.values()[image * h * w + pixel..][..values.len()];
                 let values = values.iter().zip(noise);
                 out.iter_mut().zip(values).for_each(|(o, (v, n))| *o = v * demod + n + bias);
             }
@@ -107,6 +119,20 @@ impl Layer<'_> {
             size: [self.shape[2], self.shape[3]],
         };
         convolution.run(&|image, channel, pixel, values| {
+            self.finish(image, channel, pixel, values, &out);
+        });
+    }
+
+    fn winograd_doubled(&self, filter: [[f32; 4]; 2], out: &mut [f32]) {
+        let out = Disjoint::new(out);
+        let layer = UpSampling {
+            kernel: self.kernel,
+            x: self.args.x,
+            scale: self.args.style.values(),
+            weight: self.args.weight,
+            filter,
+        };
+        layer.run(&|image, channel, pixel, values| {
             self.finish(image, channel, pixel, values, &out);
         });
     }
@@ -250,6 +276,14 @@ fn up_phases() -> [Phase; 4] {
         let (kernel, offsets) = taps.map(|((ky, dy), (kx, dx))| (ky * 3 + kx, [dy, dx])).unzip();
         Phase { kernel, offsets, grid: [rows, columns], first: [usize::from(y), usize::from(x)] }
     })
+}
+
+/// Taps along y and x of the filter that follows the transposed convolution.
+fn filter_taps(fir: &UpFirDn) -> Option<[[f32; 4]; 2]> {
+    let Factors { column, row } = fir.filter.factors.as_ref()?;
+    let vertical = oriented(fir, column, fir.gain).try_into().ok()?;
+    let horizontal = oriented(fir, row, 1.0).try_into().ok()?;
+    Some([vertical, horizontal])
 }
 
 fn tasks(

@@ -10,6 +10,7 @@
 
 mod scheme;
 mod transform;
+mod up;
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod vector_x86;
@@ -27,7 +28,8 @@ use scheme::{F2, F4, MOST, Scheme};
 use transform::Transforms;
 #[cfg(target_arch = "x86_64")]
 pub(super) use transform::{AVX2, AVX512};
-pub(super) use transform::{Forms, PORTABLE};
+pub(super) use transform::{Forms, Leaky, PORTABLE};
+pub(super) use up::{UpSampling, pays};
 use weight::packed_weight;
 
 use crate::backend::Conv;
@@ -56,8 +58,8 @@ impl Form {
 
     fn transforms(self, kernel: &Microkernel) -> &Transforms {
         match self {
-            Form::F2 => &kernel.winograd[0],
-            Form::F4 => &kernel.winograd[1],
+            Form::F2 => &kernel.winograd.same_size[0],
+            Form::F4 => &kernel.winograd.same_size[1],
         }
     }
 }
