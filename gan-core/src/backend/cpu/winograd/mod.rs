@@ -311,13 +311,7 @@ impl Convolution<'_> {
     }
 
     fn channel(&self, image: usize, channel: usize) -> Channel<'_> {
-        let [_, channels, h, w] = self.x.dims4();
-        let index = image * channels + channel;
-        Channel {
-            pixels: &self.x.values()[index * h * w..][..h * w],
-            size: [h, w],
-            scale: self.scale.map_or(1.0, |s| s[index]),
-        }
+        Channel::new(self.x, self.scale, image, channel)
     }
 
     /// Fills `products`, `[panel][band of mr rows][factor][mr][nr]`, from the panels' factors, piece by piece.
@@ -433,6 +427,17 @@ struct Channel<'a> {
 }
 
 impl<'a> Channel<'a> {
+    /// Of `x [n, c, h, w]`, with the factors `[n, c]`, or 1.
+    fn new(x: View<'a>, scale: Option<&[f32]>, image: usize, channel: usize) -> Self {
+        let [_, channels, h, w] = x.dims4();
+        let index = image * channels + channel;
+        Channel {
+            pixels: &x.values()[index * h * w..][..h * w],
+            size: [h, w],
+            scale: scale.map_or(1.0, |s| s[index]),
+        }
+    }
+
     /// A row of pixels, unless it lies outside.
     fn row(&self, y: isize) -> Option<&'a [f32]> {
         let y = usize::try_from(y).ok().filter(|&y| y < self.size[0])?;

@@ -182,13 +182,7 @@ impl UpSampling<'_> {
     }
 
     fn channel(&self, image: usize, channel: usize) -> Channel<'_> {
-        let [_, channels, h, w] = self.x.dims4();
-        let index = image * channels + channel;
-        Channel {
-            pixels: &self.x.values()[index * h * w..][..h * w],
-            size: [h, w],
-            scale: self.scale[index],
-        }
+        Channel::new(self.x, Some(self.scale), image, channel)
     }
 
     /// Some output channels of a region, from the factors of all of its pixels.
