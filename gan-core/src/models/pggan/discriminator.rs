@@ -103,8 +103,8 @@ impl PgGanDiscriminator {
         self.scores_with(images, &mut |_, _| Ok(()))
     }
 
-    /// As [`scores`](Self::scores), and shows `visit` the name and the features `[n, channels, h/2, w/2]` of each block but the last, such as `b8`. At a level of detail of 1 or
-    /// more, the first blocks take no part.
+    /// As [`scores`](Self::scores), and shows `visit` the name and the features `[n, channels, h/2, w/2]`
+    /// of each block but the last, such as `b8`. At a level of detail of 1 or more, the first blocks take no part.
     ///
     /// # Errors
     /// As [`scores`](Self::scores), and those of `visit`.

@@ -90,8 +90,8 @@ impl StyleGanDiscriminator {
         Ok(StyleGanDiscriminator { network: self.network.with_lod(lod)?, ..self })
     }
 
-    /// As [`Discriminator::logits`], and shows `visit` the name and the features `[n, channels, h/2, w/2]` of each block but the last, such as `b8`. At a level of detail of 1 or
-    /// more, the first blocks take no part.
+    /// As [`Discriminator::logits`], and shows `visit` the name and the features `[n, channels, h/2, w/2]`
+    /// of each block but the last, such as `b8`. At a level of detail of 1 or more, the first blocks take no part.
     ///
     /// # Errors
     /// As [`Discriminator::logits`], and those of `visit`.
