@@ -153,6 +153,11 @@ pub enum Prim {
     /// Fused: from the gradient at a `BiasAct`'s result and that result to the gradient at `x`. Only for
     /// activations whose derivative the result shows (`linear`, `relu`, `lrelu`), and only at first order.
     BiasActGrad(BiasAct),
+    /// Fused, of first order: a `BiasActGrad` of `[n, c, h, w]`, times factors `[n, c]` of the channels, the third argument: the
+    /// gradient before the demodulation of a layer of StyleGAN2.
+    DemodulatedActGrad(BiasAct),
+    /// Fused: `a [n, c, h, w]`, `b [n or 1, c or 1, h, w]` to `[n, c]`, the sum over all pixels of `a * b`.
+    SumProduct,
     /// Fused layer of StyleGAN2.
     StyledConv(StyledConv),
     /// Fused: affine layers `y = weight_gain * x w^T + bias_gain * b`, any number at once, with the gains of each.
@@ -191,6 +196,8 @@ impl Prim {
             Prim::UpFirDn(_) => "upfirdn2d",
             Prim::BiasAct(_) => "bias_act",
             Prim::BiasActGrad(_) => "bias_act_grad",
+            Prim::DemodulatedActGrad(_) => "demodulated_act_grad",
+            Prim::SumProduct => "sum_product",
             Prim::StyledConv(_) => "styled_conv",
             Prim::Affines(_) => "affines",
             Prim::Demodulations => "demodulations",
@@ -203,6 +210,8 @@ impl Prim {
             self,
             Prim::BiasAct(_)
                 | Prim::BiasActGrad(_)
+                | Prim::DemodulatedActGrad(_)
+                | Prim::SumProduct
                 | Prim::StyledConv(_)
                 | Prim::Affines(_)
                 | Prim::Demodulations

@@ -103,6 +103,14 @@ impl Prim {
             (Prim::BiasAct(_), [x]) => Ok(x.to_vec()),
             (Prim::BiasAct(a), &[x, &[b]]) if x.get(a.axis) == Some(&b) => Ok(x.to_vec()),
             (Prim::BiasActGrad(_), [g, y]) if g == y => Ok(g.to_vec()),
+            (Prim::DemodulatedActGrad(_), [g, y, d]) if g == y && g.len() == 4 && **d == g[..2] => {
+                Ok(g.to_vec())
+            }
+            (Prim::SumProduct, &[&[n, c, h, w], &[bn, bc, bh, bw]])
+                if (bn == n || bn == 1) && (bc == c || bc == 1) && [bh, bw] == [h, w] =>
+            {
+                Ok(vec![n, c])
+            }
             (Prim::StyledConv(s), [x, ..])
                 if args.len() == 3 + usize::from(s.demodulate) + usize::from(s.noise) + usize::from(s.bias) =>
             {

@@ -1,9 +1,9 @@
 //! Backward passes of the fused primitives, of first order.
 
-use crate::backend::{Activation, BiasAct, Prim, StyledConv};
+use crate::backend::{Activation, BiasAct, Prim, StyledArgs, StyledConv};
 use crate::error::Result;
 use crate::tensor::Tensor;
-use crate::tensor::composite::{along, per_channel};
+use crate::tensor::composite::per_channel;
 
 /// Whether there is a backward pass of first order that needs only the arguments and the result.
 pub(super) fn has_rule(prim: &Prim) -> bool {
@@ -44,8 +44,8 @@ pub(super) fn bias_act(
 
 /// Gradients of [`StyledConv`], each computed only if it is needed.
 ///
-/// The value before the activation is recovered from the result, so that nothing but the arguments and the
-/// result has to be kept: where the activation or the clamp loses it, the gradient is zero anyway.
+/// With the bias, the noise and the demodulation, the value before the activation is what the result shows, since nothing but
+/// the arguments and the result is kept.
 pub(super) fn styled_conv(
     op: &StyledConv,
     args: &[Tensor],
@@ -57,35 +57,37 @@ pub(super) fn styled_conv(
     let (a, wanted) = (op.unpack(&refs), op.unpack(need));
     let kernel = a.weight.shape()[2];
     let conv = op.conv(kernel);
-    let g = Tensor::apply(Prim::BiasActGrad(op.act), &[g, out])?;
+    let upper = g;
+    // Before the demodulation.
+    let g = match a.demod {
+        None => Tensor::apply(Prim::BiasActGrad(op.act), &[g, out])?,
+        Some(d) => Tensor::apply(Prim::DemodulatedActGrad(op.act), &[g, out, d])?,
+    };
 
     let mut tail = Vec::new();
     if let Some(d) = a.demod {
         tail.push(match wanted.demod {
-            Some(true) => {
-                let mut y = before_activation(&op.act, out)?;
-                if let Some(noise) = a.noise {
-                    y = y.sub(noise)?;
-                }
-                if let Some(bias) = a.bias {
-                    y = y.sub(&along(bias, 1, 4)?)?;
-                }
-                Some(g.mul(&y)?.sum(&[2, 3])?.reshape(d.shape())?.div(d)?)
-            }
+            Some(true) => Some(demodulation(op, a, d, [upper, out, &g])?),
             _ => None,
         });
     }
+    // The others lie behind the demodulation.
+    let behind = |sums: Tensor| a.demod.map_or(Ok(sums.clone()), |d| sums.div(d));
     if let Some(noise) = a.noise {
-        tail.push(if wanted.noise == Some(true) { Some(g.sum_to(noise.shape())?) } else { None });
+        let sum = || match a.demod {
+            None => g.sum_to(noise.shape()),
+            Some(d) => g.div(&per_channel(d)?)?.sum_to(noise.shape()),
+        };
+        tail.push(if wanted.noise == Some(true) { Some(sum()?) } else { None });
     }
     if let Some(bias) = a.bias {
-        let sum = || g.sum(&[0, 2, 3])?.reshape(bias.shape());
+        let sum = || behind(pixel_sums(&g)?)?.sum(&[0])?.reshape(bias.shape());
         tail.push(if wanted.bias == Some(true) { Some(sum()?) } else { None });
     }
 
     let mut head = vec![None; 3];
     if wanted.x || wanted.style || wanted.weight {
-        let mut g = a.demod.map_or(Ok(g.clone()), |d| g.mul(&per_channel(d)?))?;
+        let mut g = g;
         let [_, _, h, w] = a.x.dims4("styled_conv")?;
         let style = per_channel(a.style)?;
         if let Some(fir) = op.fir(kernel) {
@@ -105,7 +107,7 @@ pub(super) fn styled_conv(
                 Some(_) => g.conv2d(a.weight, conv)?,
             };
             if wanted.style {
-                head[2] = Some(a.x.mul(&dx)?.sum(&[2, 3])?.reshape(a.style.shape())?);
+                head[2] = Some(Tensor::apply(Prim::SumProduct, &[a.x, &dx])?);
             }
             if wanted.x {
                 head[0] = Some(dx.mul(&style)?);
@@ -116,11 +118,34 @@ pub(super) fn styled_conv(
     Ok(head)
 }
 
-/// What went into the activation, from what came out.
-fn before_activation(op: &BiasAct, out: &Tensor) -> Result<Tensor> {
-    let x = out.scale(1.0 / op.gain)?;
-    match op.act {
-        Activation::Lrelu => x.select(&out.step()?, &x.scale(1.0 / op.alpha)?),
-        _ => Ok(x),
+/// The gradient in the demodulation `d`, from the gradient at the result, the result, and the gradient before `d`.
+///
+/// The sum of the gradient times what `d` multiplied: that is, times what went into the activation, without noise and bias. A
+/// leaky ReLU's gradient times what went in equals that at its result times what came out.
+fn demodulation(
+    op: &StyledConv,
+    a: StyledArgs<&Tensor>,
+    d: &Tensor,
+    [upper, out, g]: [&Tensor; 3],
+) -> Result<Tensor> {
+    // A clamped value's gradient is zero.
+    let clamp = BiasAct { act: Activation::Linear, gain: 1.0, ..op.act };
+    let upper = match op.act.clamp {
+        None => upper.clone(),
+        Some(_) => Tensor::apply(Prim::BiasActGrad(clamp), &[upper, out])?,
+    };
+    let all = Tensor::apply(Prim::SumProduct, &[&upper, out])?;
+    let mut behind = Vec::with_capacity(2);
+    if let Some(noise) = a.noise {
+        behind.push(Tensor::apply(Prim::SumProduct, &[g, noise])?);
     }
+    if let Some(bias) = a.bias {
+        behind.push(pixel_sums(g)?.mul(bias)?);
+    }
+    behind.into_iter().try_fold(all, |sum, part| sum.sub(&part.div(d)?))?.div(d)
+}
+
+/// `[n, c, h, w]` to `[n, c]`.
+fn pixel_sums(g: &Tensor) -> Result<Tensor> {
+    g.sum(&[2, 3])?.reshape(&g.shape()[..2])
 }

@@ -10,6 +10,13 @@ pub(crate) fn decompose(prim: &Prim, args: &[Tensor]) -> Result<Tensor> {
     match prim {
         Prim::BiasAct(op) => bias_act_composite(op, &args[0], args.get(1)),
         Prim::BiasActGrad(op) => bias_act_grad_composite(op, &args[0], &args[1]),
+        Prim::DemodulatedActGrad(op) => {
+            bias_act_grad_composite(op, &args[0], &args[1])?.mul(&per_channel(&args[2])?)
+        }
+        Prim::SumProduct => {
+            let product = args[0].mul(&args[1])?;
+            product.sum(&[2, 3])?.reshape(&args[0].shape()[..2])
+        }
         Prim::StyledConv(op) => styled_conv_composite(op, args),
         Prim::Affines(gains) => {
             let layers = gains.iter().zip(args.chunks_exact(3));

@@ -192,6 +192,26 @@ pub(super) fn activate(op: &BiasAct, values: &mut [f32]) {
 }
 
 pub(super) fn bias_act_grad(op: &BiasAct, g: &[f32], y: &[f32], out: &mut [f32]) {
+    let slope = slope(op);
+    out.par_chunks_mut(CHUNK).zip(g.par_chunks(CHUNK).zip(y.par_chunks(CHUNK))).for_each(
+        |(out, (g, y))| {
+            out.iter_mut().zip(g.iter().zip(y)).for_each(|(o, (&g, &y))| *o = g * slope(y));
+        },
+    );
+}
+
+/// `g` and `y [n, c, h, w]`, `d [n, c]`.
+pub(super) fn demodulated_act_grad(op: &BiasAct, [g, y, d]: [&[f32]; 3], out: &mut [f32]) {
+    let slope = slope(op);
+    let plane = out.len() / d.len();
+    let planes = out.par_chunks_mut(plane).zip(g.par_chunks(plane).zip(y.par_chunks(plane)));
+    planes.zip(d).for_each(|((out, (g, y)), &d)| {
+        out.iter_mut().zip(g.iter().zip(y)).for_each(|(o, (&g, &y))| *o = g * slope(y) * d);
+    });
+}
+
+/// The derivative of the activation, gain and clamp, from what came out of them.
+fn slope(op: &BiasAct) -> impl Fn(f32) -> f32 + Copy + Sync + use<> {
     let gain = op.gain as f32;
     let negative = gain
         * match op.act {
@@ -200,13 +220,8 @@ pub(super) fn bias_act_grad(op: &BiasAct, g: &[f32], y: &[f32], out: &mut [f32])
             _ => 1.0,
         };
     let bound = op.clamp.map_or(f32::INFINITY, |bound| bound as f32);
-    let slope = |y: f32| {
+    move |y| {
         let slope = if y > 0.0 { gain } else { negative };
         if y.abs() < bound { slope } else { 0.0 }
-    };
-    out.par_chunks_mut(CHUNK).zip(g.par_chunks(CHUNK).zip(y.par_chunks(CHUNK))).for_each(
-        |(out, (g, y))| {
-            out.iter_mut().zip(g.iter().zip(y)).for_each(|(o, (&g, &y))| *o = g * slope(y));
-        },
-    );
+    }
 }

@@ -275,6 +275,11 @@ impl Backend for Cpu {
             Prim::BiasActGrad(op) => {
                 elementwise::bias_act_grad(op, x.values(), views[1].values(), out);
             }
+            Prim::DemodulatedActGrad(op) => {
+                let operands = [x, views[1], views[2]].map(|v| v.values());
+                elementwise::demodulated_act_grad(op, operands, out);
+            }
+            Prim::SumProduct => reduce::sum_product(x, views[1], out),
             Prim::StyledConv(op) => {
                 let form = self.styled_form(op, views[1].shape, [shape[2], shape[3]]);
                 styled::styled_conv(self.kernel, form, op, &views, shape, out);

@@ -15,6 +15,34 @@ pub(super) fn max(x: View<'_>, axes: &[usize], out: &mut [f32]) {
     reduce(x, axes, out, f64::NEG_INFINITY, |a, b| if a.is_nan() || a > b { a } else { b });
 }
 
+/// `a [n, c, h, w]`, `b [n or 1, c or 1, h, w]` to `out [n, c]`.
+pub(super) fn sum_product(a: View<'_>, b: View<'_>, out: &mut [f32]) {
+    let [_, channels, h, w] = a.dims4();
+    let [images, repeated, _, _] = b.dims4();
+    let plane = h * w;
+    let (a, b) = (a.values(), b.values());
+    out.par_iter_mut().enumerate().for_each(|(i, out)| {
+        let (image, channel) = (i / channels, i % channels);
+        let start = (image % images * repeated + channel % repeated) * plane;
+        let (a, b) = (&a[i * plane..][..plane], &b[start..][..plane]);
+        *out = products(a, b) as f32;
+    });
+}
+
+/// The sum of products, each rounded, in eight chains.
+fn products(a: &[f32], b: &[f32]) -> f64 {
+    let mut sums = [0.0f64; 8];
+    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest = a.remainder().iter().zip(b.remainder());
+    let rest: f64 = rest.map(|(&a, &b)| f64::from(a * b)).sum();
+    for (a, b) in a.zip(b) {
+        for (sum, (&a, &b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += f64::from(a * b);
+        }
+    }
+    sums.into_iter().sum::<f64>() + rest
+}
+
 /// A run of neighbouring axes that are all reduced or all kept.
 struct Axis {
     len: usize,

@@ -94,6 +94,8 @@ impl Backend for Reference {
             Prim::UpFirDn(op) => resample::upfirdn(op, exactly(prim, &args)?, out),
             Prim::BiasAct(_)
             | Prim::BiasActGrad(_)
+            | Prim::DemodulatedActGrad(_)
+            | Prim::SumProduct
             | Prim::StyledConv(_)
             | Prim::Affines(_)
             | Prim::Demodulations => {
