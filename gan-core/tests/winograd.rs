@@ -27,7 +27,7 @@ fn error(found: &Tensor, expected: &Tensor) -> f64 {
 
 #[test]
 fn every_form_computes_convolutions() {
-    // Image, channels in and out, height, width, padding.
+    // Images, channels in and out, height, width, padding.
     let shapes = [
         [1, 1, 1, 1, 1, 1],
         [1, 1, 1, 3, 3, 0],
@@ -39,8 +39,8 @@ fn every_form_computes_convolutions() {
         [1, 16, 8, 5, 259, 1],
         [5, 64, 40, 9, 9, 0],
     ];
-    for [n, ci, co, h, w, pad] in shapes {
-        let conv = Conv { padding: [pad; 2], ..Conv::default() };
+    for ([n, ci, co, h, w, pad], stride) in shapes.iter().flat_map(|&s| [(s, 1), (s, 2)]) {
+        let conv = Conv { padding: [pad; 2], stride: [stride; 2], ..Conv::default() };
         let results = |device: &Device| {
             let x = normal(1, &[n, ci, h, w], device);
             let weight = normal(2, &[co, ci, 3, 3], device);
@@ -49,11 +49,12 @@ fn every_form_computes_convolutions() {
             (y, g.conv_transpose2d(&weight, conv, [h, w]).unwrap())
         };
         let (y, x) = results(&Device::reference());
+        let layer = [n, ci, co, h, w, pad, stride];
         for algorithm in ALGORITHMS {
             let (fy, fx) = results(&Device::cpu_with(algorithm));
             let worst = error(&fy, &y).max(error(&fx, &x));
-            println!("{algorithm:?} {:?} {worst:.1e}", [n, ci, co, h, w, pad]);
-            assert!(worst < 3e-5, "{algorithm:?} {:?}: {worst}", [n, ci, co, h, w, pad]);
+            println!("{algorithm:?} {layer:?} {worst:.1e}");
+            assert!(worst < 3e-5, "{algorithm:?} {layer:?}: {worst}");
         }
     }
 }

@@ -231,7 +231,11 @@ impl Backend for Cuda {
         }
         if prim.is_fused() && !self.fuses(prim) {
             let expected = "a primitive with a kernel".to_owned();
-            return Err(CoreError::Argument { what: "cuda backend", expected, found: op.to_owned() });
+            return Err(CoreError::Argument {
+                what: "cuda backend",
+                expected,
+                found: op.to_owned(),
+            });
         }
         if keeps_values(prim, &shapes, out) {
             return Ok(Arc::clone(args[0].storage));
@@ -313,7 +317,9 @@ impl Cuda {
                 ops::bias_act::bias_act(self, op, x, before)
             }
             Prim::BiasActGrad(op) => ops::bias_act::bias_act_grad(self, op, [x, views[1]]),
-            Prim::DemodulatedActGrad(_) | Prim::SumProduct => unreachable!("no kernel, see `fuses`"),
+            Prim::DemodulatedActGrad(_) | Prim::SumProduct => {
+                unreachable!("no kernel, see `fuses`")
+            }
             Prim::StyledConv(op) => ops::styled::styled_conv(self, op, views, out),
             Prim::Affines(gains) => ops::tables::affines(self, gains, views, out[0]),
             Prim::Demodulations => ops::tables::demodulations(self, views, out[0]),

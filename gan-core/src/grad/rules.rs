@@ -114,10 +114,9 @@ pub(super) fn pull_back(
         // The sweep takes its composite instead: a gradient of first order is never differentiated.
         Prim::BiasActGrad(_) => vec![None, None],
         // Of these at any order.
-        Prim::DemodulatedActGrad(_)
-        | Prim::SumProduct
-        | Prim::Affines(_)
-        | Prim::Demodulations => vec![None; args.len()],
+        Prim::DemodulatedActGrad(_) | Prim::SumProduct | Prim::Affines(_) | Prim::Demodulations => {
+            vec![None; args.len()]
+        }
     })
 }
 

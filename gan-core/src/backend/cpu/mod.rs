@@ -30,7 +30,8 @@ use pool::Pool;
 pub use simd::ISA_VARIABLE;
 use winograd::Form;
 
-/// How convolutions with 3x3 kernels and stride 1 are computed; all others are products of matrices.
+/// How convolutions with 3x3 kernels are computed; all others are products of matrices. Those that double or halve the size have
+/// one form, which `F2` and `F4` both mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ConvAlgorithm {
     /// By what is fastest for the size.
@@ -64,11 +65,12 @@ impl Cpu {
     }
 
     /// The algorithm that it chooses for a convolution, for reports: `direct`, `F(2x2)` or `F(4x4)`, or, for layers that
-    /// double the size, `phases` or `F(2x2) up`; empty for others.
+    /// double the size, `phases` or `F(2x2) up`, for convolutions of stride 2 `F(2x2) down`; empty for others.
     pub fn algorithm(&self, prim: &Prim, args: &[&[usize]], out: &[usize]) -> &'static str {
         let form = match (prim, args) {
-            (Prim::Conv2d(conv) | Prim::ConvInput(conv, _), [_, weight]) => {
-                self.form(conv, weight, [out[2], out[3]])
+            (Prim::Conv2d(conv), [_, weight]) => self.form(conv, false, weight, [out[2], out[3]]),
+            (Prim::ConvInput(conv, _), [_, weight]) => {
+                self.form(conv, true, weight, [out[2], out[3]])
             }
             (Prim::StyledConv(op), [_, weight, ..]) => {
                 match (&op.up, self.styled_form(op, weight, [out[2], out[3]])) {
@@ -84,6 +86,7 @@ impl Cpu {
             None => "direct",
             Some(Form::F2) => "F(2x2)",
             Some(Form::F4) => "F(4x4)",
+            Some(Form::Halved) => "F(2x2) down",
         }
     }
 
@@ -92,25 +95,47 @@ impl Cpu {
         Arc::new(Buffer { values, packed, pool: Arc::clone(&self.pool) })
     }
 
-    /// The form of Winograd's algorithm for a convolution of a `weight [a, b, kh, kw]` and a result of that size.
-    fn form(&self, conv: &Conv, weight: &[usize], size: [usize; 2]) -> Option<Form> {
+    /// The form of Winograd's algorithm for a convolution, or for its adjoint, of a `weight [a, b, kh, kw]` and a result of
+    /// that size.
+    fn form(&self, conv: &Conv, adjoint: bool, weight: &[usize], size: [usize; 2]) -> Option<Form> {
+        let is_halved = conv.stride == [2, 2] && !adjoint;
         let fits = weight[2..] == [3, 3]
-            && conv.stride == [1, 1]
+            && (conv.stride == [1, 1] || is_halved)
             && conv.groups == 1
             && conv.padding.iter().all(|&p| p <= 2);
-        match self.algorithm {
+        let form = match self.algorithm {
             _ if !fits => None,
             ConvAlgorithm::Auto => winograd::fastest(weight[0], weight[1], size),
             ConvAlgorithm::Direct => None,
             ConvAlgorithm::F2 => Some(Form::F2),
             ConvAlgorithm::F4 => Some(Form::F4),
+        };
+        form.map(|form| if is_halved { Form::Halved } else { form })
+    }
+
+    /// A convolution, or its adjoint in the input.
+    fn convolve(
+        &self,
+        conv: &Conv,
+        adjoint: bool,
+        x: View<'_>,
+        weight: View<'_>,
+        shape: &[usize],
+        out: &mut [f32],
+    ) {
+        match self.form(conv, adjoint, weight.shape, [shape[2], shape[3]]) {
+            Some(form) => {
+                winograd::convolve(self.kernel, form, conv, adjoint, x, weight, shape, out);
+            }
+            None if adjoint => conv::conv_input(self.kernel, conv, x, weight, shape, out),
+            None => conv::conv2d(self.kernel, conv, x, weight, shape, out),
         }
     }
 
-    /// The same for a layer of StyleGAN2; up-sampling ones have one form.
+    /// The form for a layer of StyleGAN2; up-sampling ones have one form.
     fn styled_form(&self, op: &StyledConv, weight: &[usize], size: [usize; 2]) -> Option<Form> {
         match (&op.up, self.algorithm) {
-            (None, _) => self.form(&op.conv(weight[2]), weight, size),
+            (None, _) => self.form(&op.conv(weight[2]), false, weight, size),
             (Some(_), ConvAlgorithm::Direct) => None,
             (Some(_), ConvAlgorithm::Auto) => {
                 winograd::pays(weight[0], weight[1], size).then_some(Form::F2)
@@ -256,17 +281,8 @@ impl Backend for Cpu {
             &Prim::MatMul { trans_a, trans_b } => {
                 matmul::matmul(self.kernel, x, views[1], trans_a, trans_b, out)
             }
-            Prim::Conv2d(conv) => match self.form(conv, views[1].shape, [shape[2], shape[3]]) {
-                Some(form) => winograd::conv2d(self.kernel, form, conv, x, views[1], shape, out),
-                None => conv::conv2d(self.kernel, conv, x, views[1], shape, out),
-            },
-            Prim::ConvInput(conv, _) => match self.form(conv, views[1].shape, [shape[2], shape[3]])
-            {
-                Some(form) => {
-                    winograd::conv_input(self.kernel, form, conv, x, views[1], shape, out)
-                }
-                None => conv::conv_input(self.kernel, conv, x, views[1], shape, out),
-            },
+            Prim::Conv2d(conv) => self.convolve(conv, false, x, views[1], shape, out),
+            Prim::ConvInput(conv, _) => self.convolve(conv, true, x, views[1], shape, out),
             Prim::ConvWeight(conv, _) => {
                 conv_weight::conv_weight(self.kernel, conv, x, views[1], shape, out);
             }

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use super::scheme::{F2, F4, MOST, Scheme};
+use super::scheme::{F2, F4, Geometry, Halved, MOST, Scheme};
 use super::up::PAIRS;
 use super::vector::{Plain, Vector};
 
@@ -12,11 +12,11 @@ use super::vector::{Plain, Vector};
 pub(in super::super) struct Transforms {
     /// Tiles that are transformed at once.
     pub(super) lanes: usize,
-    /// From rows of neighbouring tiles, `RESULTS * lanes + 2` pixels each, times a factor, to factors; see [`factors`].
+    /// From rows of neighbouring tiles, all of their pixels, times a factor, to factors; see [`factors`].
     pub(super) rows: unsafe fn([&[f32]; MOST], f32, &mut [f32], usize),
     /// The same from tiles that need not be neighbours: `[row][column][lane]`, with [`MOST`] rows and columns.
     pub(super) tiles: unsafe fn(&[f32], &mut [f32], usize),
-    /// From products to rows of pixels; see [`results`].
+    /// From sums of products to rows of pixels; see [`results`].
     pub(super) results: unsafe fn(&[f32], usize, [&mut [f32]; 4]),
 }
 
@@ -39,8 +39,8 @@ pub(in super::super) struct UpTransforms {
 
 /// All transforms for one instruction set.
 pub(in super::super) struct Forms {
-    /// `F(2x2, 3x3)` and `F(4x4, 3x3)`.
-    pub(super) same_size: [Transforms; 2],
+    /// Of each [`Form`](super::Form).
+    pub(super) tiles: [Transforms; 3],
     pub(super) up: UpTransforms,
     /// Writes a stretch of a layer of StyleGAN2 from the sums of its convolution; unsafe as above.
     pub(in super::super) leaky: unsafe fn(&Leaky<'_>, &[f32], &mut [f32]),
@@ -126,9 +126,10 @@ macro_rules! forms {
             leaky.finish(values, out);
         }
         Forms {
-            same_size: [
+            tiles: [
                 transforms!($vector, F2 $(, $feature)?),
                 transforms!($vector, F4 $(, $feature)?),
+                transforms!($vector, Halved $(, $feature)?),
             ],
             up: up_transforms!($vector $(, $feature)?),
             leaky,
@@ -147,20 +148,21 @@ pub(in super::super) static AVX512: Forms = forms!(super::vector_x86::Avx512, "a
 /// Pixels of some tiles, by row and column within the tile.
 type Tiles<V> = [[V; MOST]; MOST];
 
-/// Reads rows of neighbouring tiles: `rows` holds, for each row of the tiles, `RESULTS * LANES + 2` pixels.
+/// Reads rows of neighbouring tiles: `rows` holds, for each row of the tiles, all pixels that they read.
 #[inline(always)]
 fn gather<V: Vector, S: Scheme>(rows: [&[f32]; MOST], scale: f32) -> Tiles<V> {
+    let Geometry { points, step, .. } = S::GEOMETRY;
     let mut tiles = [[V::splat(0.0); MOST]; MOST];
     let factor = V::splat(scale);
-    for i in 0..S::POINTS {
+    for i in 0..points {
         let lanes = S::split::<V>(rows[i]);
-        for j in 0..S::RESULTS {
+        for j in 0..step {
             tiles[i][j] = lanes[j].mul(factor);
         }
-        // The last two columns are the first two of the next tile.
-        for j in 0..2 {
-            let end = scale * rows[i][S::RESULTS * V::LANES + j];
-            tiles[i][S::RESULTS + j] = tiles[i][j].shift(end);
+        // The last columns are the first of the next tile.
+        for j in 0..points - step {
+            let end = scale * rows[i][step * V::LANES + j];
+            tiles[i][step + j] = tiles[i][j].shift(end);
         }
     }
     tiles
@@ -169,40 +171,42 @@ fn gather<V: Vector, S: Scheme>(rows: [&[f32]; MOST], scale: f32) -> Tiles<V> {
 /// Writes the factors of tiles: factor `f` to `out[f * stride..]`.
 #[inline(always)]
 fn factors<V: Vector, S: Scheme>(tiles: &Tiles<V>, out: &mut [f32], stride: usize) {
+    let points = S::GEOMETRY.points;
     let mut columns = [[V::splat(0.0); MOST]; MOST];
-    for j in 0..S::POINTS {
+    for j in 0..points {
         let mut column = [V::splat(0.0); MOST];
-        for i in 0..S::POINTS {
+        for i in 0..points {
             column[i] = tiles[i][j];
         }
         let column = S::input(column);
-        for i in 0..S::POINTS {
+        for i in 0..points {
             columns[i][j] = column[i];
         }
     }
-    for (i, row) in columns.into_iter().enumerate().take(S::POINTS) {
+    for (i, row) in columns.into_iter().enumerate().take(points) {
         let row = S::input(row);
-        for j in 0..S::POINTS {
-            row[j].store(&mut out[(i * S::POINTS + j) * stride..]);
+        for j in 0..points {
+            row[j].store(&mut out[(i * points + j) * stride..]);
         }
     }
 }
 
-/// Reads product `f` of tiles from `products[f * stride..]` and writes their rows of pixels, `RESULTS * LANES` each.
+/// Reads sum `f` of tiles from `sums[f * stride..]` and writes their rows of pixels, `results * LANES` each.
 #[inline(always)]
-fn results<V: Vector, S: Scheme>(products: &[f32], stride: usize, rows: [&mut [f32]; 4]) {
+fn results<V: Vector, S: Scheme>(sums: &[f32], stride: usize, rows: [&mut [f32]; 4]) {
+    let Geometry { sums: count, results, .. } = S::GEOMETRY;
     let mut columns = [[V::splat(0.0); MOST]; 4];
-    for j in 0..S::POINTS {
+    for j in 0..count {
         let mut column = [V::splat(0.0); MOST];
-        for i in 0..S::POINTS {
-            column[i] = V::load(&products[(i * S::POINTS + j) * stride..]);
+        for i in 0..count {
+            column[i] = V::load(&sums[(i * count + j) * stride..]);
         }
         let column = S::output(column);
-        for i in 0..S::RESULTS {
+        for i in 0..results {
             columns[i][j] = column[i];
         }
     }
-    for (row, lanes) in rows.into_iter().zip(columns).take(S::RESULTS) {
+    for (row, lanes) in rows.into_iter().zip(columns).take(results) {
         S::join(S::output(lanes), row);
     }
 }

@@ -21,8 +21,9 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::channel::Channel;
 use super::transform::Places;
-use super::{Channel, Form, Write};
+use super::{Form, Write};
 use crate::backend::cpu::View;
 use crate::backend::cpu::microkernel::Microkernel;
 use crate::backend::cpu::packing::{PackKey, PackedMatrix, PackedWeight, Patch};

@@ -13,7 +13,7 @@ pub(super) fn packed_weight<S: Scheme>(
 ) -> PackedWeight {
     let [a, b, _, _] = weight.dims4();
     let (rows, channels) = if transposed { (b, a) } else { (a, b) };
-    let values = weight.values();
+    let (values, count) = (weight.values(), S::GEOMETRY.weights);
     // Taps of row `o` and channel `c` to factors, in the order `[factor][o][c]`, transformed along x, then along y.
     let factors = |o: usize, c: usize| {
         let index = if transposed { c * b + o } else { o * b + c };
@@ -24,16 +24,16 @@ pub(super) fn packed_weight<S: Scheme>(
         let lines: [[f64; MOST]; 3] =
             std::array::from_fn(|i| S::weight(std::array::from_fn(|j| f64::from(taps[3 * i + j]))));
         let mut all = [[0.0f32; MOST]; MOST];
-        for j in 0..S::POINTS {
+        for j in 0..count {
             let column = S::weight(std::array::from_fn(|i| lines[i][j]));
-            (0..S::POINTS).for_each(|i| all[i][j] = column[i] as f32);
+            (0..count).for_each(|i| all[i][j] = column[i] as f32);
         }
         all
     };
-    PackedMatrix::many(S::POINTS * S::POINTS, [rows, channels], mr, |o, c, put| {
+    PackedMatrix::many(count * count, [rows, channels], mr, |o, c, put| {
         let all = factors(o, c);
-        for f in 0..S::POINTS * S::POINTS {
-            put(f, all[f / S::POINTS][f % S::POINTS]);
+        for f in 0..count * count {
+            put(f, all[f / count][f % count]);
         }
     })
 }

@@ -1,0 +1,390 @@
+//! Convolutions in tiles: pixels to factors, factors to sums of products, those to results.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::channel::Channel;
+use super::scheme::{F2, F4, Geometry, Halved, MOST};
+use super::transform::Transforms;
+use super::weight::packed_weight;
+use super::{Form, Write};
+use crate::backend::cpu::View;
+use crate::backend::cpu::disjoint::Disjoint;
+use crate::backend::cpu::microkernel::Microkernel;
+use crate::backend::cpu::packing::{PackKey, PackedWeight};
+
+/// A convolution of a whole batch.
+pub(in super::super) struct Convolution<'a> {
+    pub(in super::super) kernel: &'a Microkernel,
+    pub(in super::super) form: Form,
+    /// `[n, ci, h, w]`
+    pub(in super::super) x: View<'a>,
+    /// Factors of the input channels, `[n, ci]`, 1 if absent.
+    pub(in super::super) scale: Option<&'a [f32]>,
+    /// `[co, ci, 3, 3]`, or, for the adjoint in `x`, `[ci, co, 3, 3]` with its taps in reverse.
+    pub(in super::super) weight: View<'a>,
+    pub(in super::super) transposed: bool,
+    /// Zeros in front, in y and x.
+    pub(in super::super) padding: [usize; 2],
+    /// Height and width of the result.
+    pub(in super::super) size: [usize; 2],
+}
+
+impl Convolution<'_> {
+    /// Computes every pixel once and hands it to `write`.
+    pub(in super::super) fn run(&self, write: Write<'_>) {
+        let packed = self.packed();
+        let panels = self.tiles().div_ceil(self.kernel.nr);
+        // The bits are the same either way.
+        if panels.div_ceil(2) < 2 * rayon::current_num_threads() {
+            self.few(panels, &packed, write)
+        } else {
+            self.many(panels, &packed, write)
+        }
+    }
+
+    /// A task takes two panels from pixels to pixels, so that factors and products stay in its core's cache.
+    fn many(&self, panels: usize, packed: &PackedWeight, write: Write<'_>) {
+        let [rows, channels] = self.channels();
+        let cut = Cut::new(self, channels);
+        (0..panels.div_ceil(2)).into_par_iter().for_each_init(Scratch::default, |scratch, i| {
+            let panels = 2 * i..(2 * i + 2).min(panels);
+            scratch.factors.resize(panels.len() * cut.len, 0.0);
+            for (panel, out) in panels.clone().zip(scratch.factors.chunks_exact_mut(cut.len)) {
+                self.factors(panel, 0..channels, &mut scratch.pixels, out, cut.stride);
+            }
+            let Scratch { factors, sums, lines, .. } = scratch;
+            self.products(packed, factors, &cut, panels.len(), 0..rows, sums);
+            self.results(panels, 0..rows, sums, lines, write);
+        });
+    }
+
+    /// There are too few panels for all cores: these share the factors, and a task takes some rows of the weight.
+    fn few(&self, panels: usize, packed: &PackedWeight, write: Write<'_>) {
+        const CHANNELS: usize = 64;
+        const ROWS: usize = 64;
+        let [rows, channels] = self.channels();
+        let cut = Cut::new(self, CHANNELS.min(channels));
+        let pieces = channels.div_ceil(cut.channels);
+        let mut factors = vec![0.0; panels * pieces * cut.len];
+        factors.par_chunks_exact_mut(cut.len).enumerate().for_each_init(
+            Vec::new,
+            |pixels, (i, out)| {
+                let start = i % pieces * cut.channels;
+                let channels = start..(start + cut.channels).min(channels);
+                self.factors(i / pieces, channels, pixels, out, cut.stride);
+            },
+        );
+        (0..rows.div_ceil(ROWS)).into_par_iter().for_each_init(Scratch::default, |scratch, i| {
+            let rows = i * ROWS..(i * ROWS + ROWS).min(rows);
+            let Scratch { sums, lines, .. } = scratch;
+            self.products(packed, &factors, &cut, panels, rows.clone(), sums);
+            self.results(0..panels, rows, sums, lines, write);
+        });
+    }
+
+    /// Computes `out [n, channels, h, w]`.
+    #[allow(unsafe_code)]
+    pub(super) fn fill(&self, channels: usize, out: &mut [f32]) {
+        let area = self.size[0] * self.size[1];
+        let out = Disjoint::new(out);
+        self.run(&|image, channel, pixel, values| {
+            let start = (image * channels + channel) * area + pixel;
+            // SAFETY: each pixel of each channel belongs to one tile and one task.
+            unsafe { out.range(start, values.len()) }.copy_from_slice(values);
+        });
+    }
+
+    /// Output and input channels.
+    fn channels(&self) -> [usize; 2] {
+        let [a, b, _, _] = self.weight.dims4();
+        if self.transposed { [b, a] } else { [a, b] }
+    }
+
+    /// Rows and columns of tiles in an image.
+    fn grid(&self) -> [usize; 2] {
+        self.size.map(|len| len.div_ceil(self.form.geometry().results))
+    }
+
+    /// Tiles of the batch.
+    fn tiles(&self) -> usize {
+        let [rows, columns] = self.grid();
+        self.x.shape[0] * rows * columns
+    }
+
+    /// A matrix `[co, ci]` for each factor.
+    fn packed(&self) -> Arc<PackedWeight> {
+        let key = PackKey {
+            shape: self.weight.dims4(),
+            transposed: self.transposed,
+            phases: [1, 1],
+            groups: 1,
+            mr: self.kernel.mr,
+            form: Some(self.form),
+        };
+        self.weight.buffer.packed(key, || match self.form {
+            Form::F2 => packed_weight::<F2>(self.weight, self.transposed, self.kernel.mr),
+            Form::F4 => packed_weight::<F4>(self.weight, self.transposed, self.kernel.mr),
+            Form::Halved => packed_weight::<Halved>(self.weight, self.transposed, self.kernel.mr),
+        })
+    }
+
+    /// Computes the factors of a panel, `[factor][channel][nr]`, factors `stride` apart.
+    fn factors(
+        &self,
+        panel: usize,
+        channels: Range<usize>,
+        pixels: &mut Vec<f32>,
+        out: &mut [f32],
+        stride: usize,
+    ) {
+        let (nr, transforms) = (self.kernel.nr, self.form.transforms(self.kernel));
+        let groups: Vec<Vec<Stretch>> = (0..nr)
+            .step_by(transforms.lanes)
+            .map(|lane| {
+                let start = panel * nr + lane;
+                let end = (start + transforms.lanes).min(self.tiles());
+                self.stretches(start.min(end)..end)
+            })
+            .collect();
+        for (i, channel) in channels.enumerate() {
+            for (stretches, lane) in groups.iter().zip((0..nr).step_by(transforms.lanes)) {
+                let out = &mut out[i * nr + lane..];
+                self.transform(stretches, channel, transforms, pixels, out, stride);
+            }
+        }
+    }
+
+    /// The factors of one channel of a few tiles: of neighbours from their rows of pixels, of others from a copy of each.
+    #[allow(unsafe_code)]
+    fn transform(
+        &self,
+        stretches: &[Stretch],
+        channel: usize,
+        transforms: &Transforms,
+        pixels: &mut Vec<f32>,
+        out: &mut [f32],
+        stride: usize,
+    ) {
+        let lanes = transforms.lanes;
+        let &Geometry { step, points, .. } = self.form.geometry();
+        match stretches {
+            [row] if row.count == lanes => {
+                let len = step * lanes + points - step;
+                pixels.resize(MOST * len, 0.0);
+                let source = self.channel(row.image, channel);
+                let mut copies = pixels.chunks_exact_mut(len);
+                let rows = std::array::from_fn(|i| {
+                    let [y, x] = self.corner(row.tile, i, 0);
+                    let copy = copies.next().unwrap_or_default();
+                    source.stretch(source.row(y).unwrap_or_default(), x, copy)
+                });
+                // SAFETY: the micro-kernel's processor has the instructions of its transforms.
+                unsafe { (transforms.rows)(rows, source.scale, out, stride) };
+            }
+            _ => {
+                pixels.clear();
+                pixels.resize(MOST * MOST * lanes, 0.0);
+                for stretch in stretches {
+                    let source = self.channel(stretch.image, channel);
+                    for i in 0..MOST {
+                        let [y, x] = self.corner(stretch.tile, i, 0);
+                        let Some(line) = source.row(y) else { continue };
+                        for t in 0..stretch.count {
+                            let x = x + (t * step) as isize;
+                            // Pixels of the tile that are inside of the image.
+                            let inside = (-x).clamp(0, MOST as isize) as usize;
+                            let end = (line.len() as isize - x).clamp(0, MOST as isize) as usize;
+                            for j in inside..end {
+                                pixels[(i * MOST + j) * lanes + stretch.lane + t] =
+                                    source.scale * line[(x + j as isize) as usize];
+                            }
+                        }
+                    }
+                }
+                // SAFETY: as above.
+                unsafe { (transforms.tiles)(pixels, out, stride) };
+            }
+        }
+    }
+
+    /// The pixel in row `i` and column `j` of a tile, which may lie outside of the image.
+    fn corner(&self, tile: [usize; 2], i: usize, j: usize) -> [isize; 2] {
+        let place = |axis: usize, k: usize| {
+            (tile[axis] * self.form.geometry().step + k) as isize - self.padding[axis] as isize
+        };
+        [place(0, i), place(1, j)]
+    }
+
+    fn channel(&self, image: usize, channel: usize) -> Channel<'_> {
+        Channel::new(self.x, self.scale, image, channel)
+    }
+
+    /// Fills `sums`, `[panel][band of mr rows][sum][mr][nr]`, from the panels' factors, piece by piece.
+    fn products(
+        &self,
+        packed: &PackedWeight,
+        factors: &[f32],
+        cut: &Cut,
+        panels: usize,
+        rows: Range<usize>,
+        sums: &mut Vec<f32>,
+    ) {
+        let (mr, nr, count) = (self.kernel.mr, self.kernel.nr, self.sums());
+        let [_, channels] = self.channels();
+        let (bands, pieces) = (rows.len().div_ceil(mr), channels.div_ceil(cut.channels));
+        sums.resize(panels * bands * count * mr * nr, 0.0);
+        for (matrix, products) in packed.matrices.iter().zip(products(self.form.geometry())) {
+            for piece in 0..pieces {
+                let start = piece * cut.channels;
+                let depth = cut.channels.min(channels - start);
+                for band in 0..bands {
+                    let a = matrix.panel(rows.start / mr + band, mr, start);
+                    for panel in 0..panels {
+                        let factors = &factors[(panel * pieces + piece) * cut.len..];
+                        for product in &products {
+                            let b = &factors[product.factor * cut.stride..];
+                            let block = (panel * bands + band) * count + product.sum;
+                            let c = &mut sums[block * mr * nr..];
+                            match product.is_first && piece == 0 {
+                                true => self.kernel.product(depth, a, b, c, nr),
+                                false => self.kernel.run(depth, a, b, c, nr),
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sums of a tile.
+    fn sums(&self) -> usize {
+        self.form.geometry().sums.pow(2)
+    }
+
+    /// Writes the pixels of the panels' tiles in the channels `rows`.
+    fn results(
+        &self,
+        panels: Range<usize>,
+        rows: Range<usize>,
+        sums: &[f32],
+        lines: &mut Vec<f32>,
+        write: Write<'_>,
+    ) {
+        let (mr, nr) = (self.kernel.mr, self.kernel.nr);
+        let (results, count) = (self.form.geometry().results, self.sums());
+        let transforms = self.form.transforms(self.kernel);
+        let len = results * nr;
+        lines.resize(4 * len, 0.0);
+        let bands = rows.len().div_ceil(mr);
+        for (panel, sums) in panels.zip(sums.chunks_exact(bands * count * mr * nr)) {
+            let stretches = self.stretches(panel * nr..((panel + 1) * nr).min(self.tiles()));
+            for channel in rows.clone() {
+                let row = channel - rows.start;
+                let sums = &sums[(row / mr * count * mr + row % mr) * nr..];
+                for lane in (0..nr).step_by(transforms.lanes) {
+                    let mut rest = lines.chunks_exact_mut(len);
+                    let rows = std::array::from_fn(|_| match rest.next() {
+                        Some(line) => &mut line[results * lane..],
+                        None => &mut [],
+                    });
+                    // SAFETY: the micro-kernel's processor has the instructions of its transforms.
+                    #[allow(unsafe_code)]
+                    unsafe {
+                        (transforms.results)(&sums[lane..], mr * nr, rows);
+                    }
+                }
+                for stretch in &stretches {
+                    let [y, x] = stretch.tile.map(|t| t * results);
+                    let width = (stretch.count * results).min(self.size[1] - x);
+                    for i in 0..results.min(self.size[0] - y) {
+                        let values = &lines[i * len + stretch.lane * results..][..width];
+                        write(stretch.image, channel, (y + i) * self.size[1] + x, values);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Cuts tiles into neighbours of one row.
+    fn stretches(&self, tiles: Range<usize>) -> Vec<Stretch> {
+        let [rows, columns] = self.grid();
+        let mut stretches = Vec::new();
+        let mut at = tiles.start;
+        while at < tiles.end {
+            let tile = [at / columns % rows, at % columns];
+            let count = (columns - tile[1]).min(tiles.end - at);
+            let (image, lane) = (at / (rows * columns), at - tiles.start);
+            stretches.push(Stretch { image, tile, count, lane });
+            at += count;
+        }
+        stretches
+    }
+}
+
+/// Neighbouring tiles of one row.
+#[derive(Clone, Copy)]
+struct Stretch {
+    image: usize,
+    /// Row and column of the first.
+    tile: [usize; 2],
+    count: usize,
+    /// Its place among the tiles that were asked for.
+    lane: usize,
+}
+
+/// Buffers of one thread.
+#[derive(Default)]
+struct Scratch {
+    factors: Vec<f32>,
+    sums: Vec<f32>,
+    pixels: Vec<f32>,
+    lines: Vec<f32>,
+}
+
+/// How the factors of a panel are stored: in pieces of some channels, each `[factor][channel][nr]`.
+struct Cut {
+    channels: usize,
+    /// Distance between factors: a little more than a power of two, or they would all compete for the same lines of the
+    /// cache.
+    stride: usize,
+    /// Values of a piece.
+    len: usize,
+}
+
+impl Cut {
+    fn new(convolution: &Convolution<'_>, channels: usize) -> Self {
+        let stride = channels * convolution.kernel.nr + 48;
+        Cut { channels, stride, len: convolution.form.geometry().points.pow(2) * stride }
+    }
+}
+
+/// A product of a matrix of the weight.
+struct Product {
+    /// Factor of the pixels.
+    factor: usize,
+    sum: usize,
+    /// Whether the sum starts with it.
+    is_first: bool,
+}
+
+/// The products of each matrix of the weight.
+fn products(form: &Geometry) -> Vec<Vec<Product>> {
+    let mut matrices: Vec<Vec<Product>> = (0..form.weights.pow(2)).map(|_| Vec::new()).collect();
+    for [row_weight, row_factor, row_sum] in form.products {
+        for [weight, factor, sum] in form.products {
+            matrices[row_weight * form.weights + weight].push(Product {
+                factor: row_factor * form.points + factor,
+                sum: row_sum * form.sums + sum,
+                is_first: false,
+            });
+        }
+    }
+    let mut seen = vec![false; form.sums.pow(2)];
+    for product in matrices.iter_mut().flatten() {
+        product.is_first = !std::mem::replace(&mut seen[product.sum], true);
+    }
+    matrices
+}
