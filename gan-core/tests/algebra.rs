@@ -359,6 +359,8 @@ fn hostile_prim() -> impl Strategy<Value = Prim> {
         }),
         act().prop_map(Prim::BiasAct),
         act().prop_map(Prim::BiasActGrad),
+        act().prop_map(Prim::DemodulatedActGrad),
+        Just(Prim::SumProduct),
         styled.prop_map(|(up, [demodulate, noise, bias], act)| {
             Prim::StyledConv(StyledConv { up, demodulate, noise, bias, act })
         }),

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "operators/backward.rs"]
+mod backward;
 #[path = "operators/compare.rs"]
 mod compare;
 #[path = "operators/fused.rs"]

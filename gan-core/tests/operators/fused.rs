@@ -8,7 +8,7 @@ use gan_core::{Device, Order, Result, Tensor, grad};
 use crate::values::{distance, signed};
 
 /// Evaluates a primitive on a device, which need not be that of its arguments.
-fn evaluate(device: &Device, prim: &Prim, args: &[&Tensor]) -> Result<Vec<f64>> {
+pub(crate) fn evaluate(device: &Device, prim: &Prim, args: &[&Tensor]) -> Result<Vec<f64>> {
     let shapes = args.iter().map(|a| a.shape()).collect::<Vec<_>>();
     let backend = device.backend();
     assert!(backend.fuses(prim), "not fused: {prim:?}");
@@ -20,12 +20,12 @@ fn evaluate(device: &Device, prim: &Prim, args: &[&Tensor]) -> Result<Vec<f64>> 
     Ok(backend.download(&result)?.into_f64())
 }
 
-fn random(shape: &[usize], seed: u64) -> Result<Tensor> {
+pub(crate) fn random(shape: &[usize], seed: u64) -> Result<Tensor> {
     Tensor::from_vec(signed(shape.iter().product(), seed), shape, &Device::reference())
 }
 
 /// `clamp(gain * act(x + b))`, with `b` already in a shape that broadcasts.
-fn bias_act(op: &BiasAct, x: &Tensor, b: Option<&Tensor>) -> Result<Tensor> {
+pub(crate) fn bias_act(op: &BiasAct, x: &Tensor, b: Option<&Tensor>) -> Result<Tensor> {
     let x = b.map_or(Ok(x.clone()), |b| x.add(b))?;
     let negative = |y: Tensor| x.select(&x.step()?, &y);
     let elu = || x.exp()?.affine(1.0, -1.0);
