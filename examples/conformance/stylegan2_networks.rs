@@ -200,5 +200,6 @@ fn options(mapping: &Settings, synthesis: &Settings) -> Result<Options> {
             None => default.activation,
         },
         conv_clamp: synthesis.number("conv_clamp")?,
+        ..default
     })
 }

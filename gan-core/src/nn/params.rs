@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use crate::backend::Device;
-use crate::checkpoint::StateDict;
+use crate::checkpoint::{HostTensor, StateDict};
 use crate::error::{Error, Result};
+use crate::grad::{Order, grad};
 use crate::tensor::Tensor;
 
 /// Named tensors on a device.
 ///
 /// A network is built by taking each tensor under its name, with the shape that it needs; what is left at the end is
-/// an error. Tensors may be variables, to train or to differentiate with respect to them.
+/// an error. To train one, keep its tensors: a step makes [variables](Params::variables) of them, builds the network from
+/// these, takes the [gradients](Params::gradients) of a loss, and [inserts](Params::insert) what the optimiser makes of both.
 #[derive(Clone, Debug, Default)]
 pub struct Params {
     tensors: BTreeMap<String, Tensor>,
@@ -38,6 +40,37 @@ impl Params {
         Ok(Params { tensors })
     }
 
+    /// The same with those tensors as variables whose names `trained` accepts, and the others as constants.
+    pub fn variables(&self, trained: impl Fn(&str) -> bool) -> Self {
+        let tracked = |name: &str, t: &Tensor| if trained(name) { t.var() } else { t.detach() };
+        let tensors = self.tensors.iter().map(|(name, t)| (name.clone(), tracked(name, t)));
+        Params { tensors: tensors.collect() }
+    }
+
+    /// The gradients of `loss`, a tensor of one element, in all variables, under their names.
+    ///
+    /// # Errors
+    /// [`Error::Gradient`] as [`grad`] has it.
+    pub fn gradients(&self, loss: &Tensor, order: Order) -> Result<Self> {
+        let (names, variables): (Vec<&String>, Vec<&Tensor>) =
+            self.tensors.iter().filter(|(_, t)| t.is_tracked()).unzip();
+        let gradients = grad(loss, &variables, order)?;
+        Ok(Params { tensors: names.into_iter().cloned().zip(gradients).collect() })
+    }
+
+    /// Copies of all tensors in host memory, to be saved.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] for a name that a file cannot have, or when the device fails.
+    pub fn to_state_dict(&self) -> Result<StateDict> {
+        let mut dict = StateDict::default();
+        for (name, tensor) in &self.tensors {
+            let (shape, data) = (tensor.shape().to_vec(), tensor.to_vec()?);
+            dict.insert(name.as_str(), HostTensor { shape, data })?;
+        }
+        Ok(dict)
+    }
+
     /// Adds a tensor, replacing one of that name.
     pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) {
         self.tensors.insert(name.into(), tensor);
@@ -52,6 +85,11 @@ impl Params {
     pub fn has_layer(&self, name: &str) -> bool {
         let below = format!("{name}.");
         self.tensors.range(below.clone()..).next().is_some_and(|(n, _)| n.starts_with(&below))
+    }
+
+    /// All tensors, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
     /// All names, in order.

@@ -12,11 +12,19 @@ pub struct Options {
     /// Bound of the features: none by default. Networks that were trained with 16-bit layers, as those of stylegan2-ada-pytorch
     /// and stylegan3 are, have 256; it matters only where features grow that large.
     pub conv_clamp: Option<f64>,
+    /// Normalise z and the embedded label together, as genforce does, not each by itself. Networks opened in genforce's
+    /// layout do so in any case.
+    pub joint_label_norm: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { mapping_lr_multiplier: 0.01, activation: Activation::Lrelu, conv_clamp: None }
+        Options {
+            mapping_lr_multiplier: 0.01,
+            activation: Activation::Lrelu,
+            conv_clamp: None,
+            joint_label_norm: false,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod config;
 mod discriminator;
+mod init;
 mod layer;
 mod synthesis;
 
@@ -10,10 +11,11 @@ use std::path::Path;
 pub use crate::models::mapping::Mapping;
 pub use config::{Architecture, Options};
 pub use discriminator::{DiscriminatorOptions, StyleGan2Discriminator};
+pub use init::Config;
 pub use synthesis::Synthesis;
 
 use crate::backend::Device;
-use crate::checkpoint::{self, StateDict};
+use crate::checkpoint::{self, Layout, StateDict};
 use crate::error::Result;
 use crate::models::StyleNetwork;
 use crate::nn::Params;
@@ -55,15 +57,40 @@ impl StyleGan2 {
     /// As [`StyleGan2::open`].
     pub fn from_state_dict(dict: StateDict, options: &Options, device: &Device) -> Result<Self> {
         let canonical = checkpoint::canonical(dict)?;
-        let mut params = Params::upload(canonical.dict, device)?;
-        let mapping = Mapping::new(
-            &mut params,
-            "mapping.",
-            options.mapping_lr_multiplier,
-            canonical.label_norm_joint,
-        )?;
+        let joint_label_norm = options.joint_label_norm || canonical.label_norm_joint;
+        let options = Options { joint_label_norm, ..*options };
+        Self::build(Params::upload(canonical.dict, device)?, &options, canonical.layout)
+    }
+
+    /// Tensors in one of the layouts under the names that [`StyleGan2::from_params`] takes, to be trained further. Whether
+    /// labels are normalised together with z is not in them: see [`Options::joint_label_norm`].
+    ///
+    /// # Errors
+    /// As [`StyleGan2::open`]; shapes are not looked at.
+    pub fn params(dict: StateDict, device: &Device) -> Result<Params> {
+        Params::upload(checkpoint::canonical(dict)?.dict, device)
+    }
+
+    /// Builds a generator from tensors under NVIDIA's names, such as those of [`Config::generator`]. Where they are variables,
+    /// what it computes can be differentiated in them.
+    ///
+    /// # Errors
+    /// [`Error::Weights`](crate::Error::Weights) if a tensor is missing, superfluous or misshapen.
+    pub fn from_params(params: Params, options: &Options) -> Result<Self> {
+        Self::build(params, options, Layout::Nvidia)
+    }
+
+    fn build(mut params: Params, options: &Options, layout: Layout) -> Result<Self> {
+        let lr = options.mapping_lr_multiplier;
+        let mapping = Mapping::new(&mut params, "mapping.", lr, options.joint_label_norm)?;
         let synthesis = Synthesis::new(&mut params, "synthesis.", options)?;
         params.finish()?;
-        Self::new(mapping, synthesis, canonical.layout, "synthesis.b4.conv1.affine.weight")
+        Self::new(mapping, synthesis, layout, "synthesis.b4.conv1.affine.weight")
     }
+}
+
+/// Whether a tensor of that name, of a generator or a discriminator, is trained; filters, stored noise and the average code
+/// are not.
+pub fn is_trained(name: &str) -> bool {
+    !matches!(name.rsplit('.').next(), Some("resample_filter" | "noise_const" | "w_avg"))
 }

@@ -76,10 +76,29 @@ impl StyleGan2Discriminator {
         device: &Device,
     ) -> Result<Self> {
         let (layout, dict) = checkpoint::canonical_stylegan2_discriminator(dict)?;
-        let mut params = Params::upload(dict, device)?;
+        let network = Self::from_params(Params::upload(dict, device)?, options)?;
+        Ok(StyleGan2Discriminator { layout, ..network })
+    }
+
+    /// Tensors in one of the layouts under the names that [`StyleGan2Discriminator::from_params`] takes, to be trained further.
+    ///
+    /// # Errors
+    /// As [`StyleGan2Discriminator::open`]; shapes are not looked at.
+    pub fn params(dict: StateDict, device: &Device) -> Result<Params> {
+        let (_, dict) = checkpoint::canonical_stylegan2_discriminator(dict)?;
+        Params::upload(dict, device)
+    }
+
+    /// Builds a discriminator from tensors under NVIDIA's names, such as those of
+    /// [`Config::discriminator`](super::Config::discriminator). Where they are variables, what it computes can be
+    /// differentiated in them.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if a tensor is missing, superfluous or misshapen, [`Error::Argument`] for groups of no samples.
+    pub fn from_params(mut params: Params, options: &DiscriminatorOptions) -> Result<Self> {
         let network = Self::new(&mut params, "", options)?;
         params.finish()?;
-        Ok(StyleGan2Discriminator { layout, ..network })
+        Ok(network)
     }
 
     /// Takes `<prefix>b{r}.conv0`, `<prefix>b4.out`, ... in NVIDIA's layout; the number of blocks, their channels, the

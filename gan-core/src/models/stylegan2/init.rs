@@ -1,0 +1,227 @@
+//! Networks before training: their tensors with random values.
+
+use crate::backend::Device;
+use crate::error::{Error, Result};
+use crate::memory;
+use crate::models::stylegan2::{Architecture, DiscriminatorOptions, Options};
+use crate::nn::Params;
+use crate::random::Philox;
+use crate::tensor::Tensor;
+
+/// Sizes of a generator and its discriminator that are to be trained.
+///
+/// The defaults are those of the paper's config F; a small pair has less of `channel_base` and `channel_max`.
+///
+/// ```
+/// use gan_core::models::stylegan2::{Config, Options};
+/// use gan_core::{Device, Philox, StyleGan2};
+/// let config = Config { channel_base: 64, channel_max: 8, w_dim: 8, ..Config::new(16) };
+/// let params = config.generator(&Options::default(), &mut Philox::new(0), &Device::cpu())?;
+/// let g = StyleGan2::from_params(params, &Options::default())?;
+/// # use gan_core::Generator;
+/// assert_eq!(g.image_shape(), [3, 16, 16]);
+/// # Ok::<(), gan_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Pixels along a side: a power of two from 8 to 16384.
+    pub resolution: usize,
+    /// Blocks of resolution `r` have `min(channel_base / r, channel_max)` channels.
+    pub channel_base: usize,
+    /// See `channel_base`.
+    pub channel_max: usize,
+    /// Colour channels of images.
+    pub colours: usize,
+    /// Length of z.
+    pub z_dim: usize,
+    /// Length of w.
+    pub w_dim: usize,
+    /// Length of labels; 0 for none.
+    pub label_dim: usize,
+    /// Fully connected layers of the mapping networks.
+    pub mapping_layers: usize,
+    /// How the generator's blocks are joined.
+    pub generator: Architecture,
+    /// How the discriminator's blocks are joined.
+    pub discriminator: Architecture,
+}
+
+impl Config {
+    /// The paper's networks for images of that many pixels a side.
+    pub fn new(resolution: usize) -> Self {
+        Config {
+            resolution,
+            channel_base: 32768,
+            channel_max: 512,
+            colours: 3,
+            z_dim: 512,
+            w_dim: 512,
+            label_dim: 0,
+            mapping_layers: 8,
+            generator: Architecture::Skip,
+            discriminator: Architecture::Resnet,
+        }
+    }
+
+    /// The tensors of a generator before training: normal weights, biases of 0, or 1 where they make styles, no noise
+    /// (`Generator` of stylegan2-ada-pytorch).
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for sizes of no network, [`Error::TooLarge`] without the memory.
+    pub fn generator(
+        &self,
+        options: &Options,
+        random: &mut Philox,
+        device: &Device,
+    ) -> Result<Params> {
+        self.check()?;
+        let mut new = New { random, device, params: Params::default() };
+        self.mapping(&mut new, self.z_dim, self.w_dim, options.mapping_lr_multiplier)?;
+        new.full("mapping.w_avg", &[self.w_dim], 0.0)?;
+        let mut previous = None;
+        for (r, c) in self.blocks() {
+            let block = format!("synthesis.b{r}");
+            match previous {
+                None => new.normal(format!("{block}.const"), &[c, r, r], 1.0)?,
+                Some(inputs) => self.styled(&mut new, &format!("{block}.conv0"), r, [c, inputs])?,
+            }
+            self.styled(&mut new, &format!("{block}.conv1"), r, [c, c])?;
+            if self.generator == Architecture::Skip || r == self.resolution {
+                let name = format!("{block}.torgb");
+                new.layer(&name, &[self.colours, c, 1, 1])?;
+                new.affine(&name, [c, self.w_dim])?;
+            }
+            if let (Architecture::Resnet, Some(inputs)) = (self.generator, previous) {
+                new.normal(format!("{block}.skip.weight"), &[c, inputs, 1, 1], 1.0)?;
+            }
+            previous = Some(c);
+        }
+        Ok(new.params)
+    }
+
+    /// The tensors of a discriminator before training: normal weights, biases of 0, one channel of the minibatch standard
+    /// deviation (`Discriminator` of stylegan2-ada-pytorch).
+    ///
+    /// # Errors
+    /// As [`Config::generator`].
+    pub fn discriminator(
+        &self,
+        options: &DiscriminatorOptions,
+        random: &mut Philox,
+        device: &Device,
+    ) -> Result<Params> {
+        self.check()?;
+        let mut new = New { random, device, params: Params::default() };
+        let blocks: Vec<_> = self.blocks().collect();
+        for pair in blocks.windows(2).rev() {
+            let ((_, outputs), (r, c)) = (pair[0], pair[1]);
+            let block = format!("b{r}");
+            if self.discriminator == Architecture::Skip || r == self.resolution {
+                new.layer(&format!("{block}.fromrgb"), &[c, self.colours, 1, 1])?;
+            }
+            new.layer(&format!("{block}.conv0"), &[c, c, 3, 3])?;
+            new.layer(&format!("{block}.conv1"), &[outputs, c, 3, 3])?;
+            if self.discriminator == Architecture::Resnet {
+                new.normal(format!("{block}.skip.weight"), &[outputs, c, 1, 1], 1.0)?;
+            }
+        }
+        let (r, c) = blocks[0];
+        if self.discriminator == Architecture::Skip {
+            new.layer("b4.fromrgb", &[c, self.colours, 1, 1])?;
+        }
+        new.layer("b4.conv", &[c, c + 1, 3, 3])?;
+        new.layer("b4.fc", &[c, c * r * r])?;
+        if self.label_dim == 0 {
+            new.layer("b4.out", &[1, c])?;
+        } else {
+            new.layer("b4.out", &[c, c])?;
+            self.mapping(&mut new, 0, c, options.mapping_lr_multiplier)?;
+        }
+        Ok(new.params)
+    }
+
+    /// Weights are as large as the learning-rate multiplier makes them small at run time.
+    fn mapping(&self, new: &mut New<'_>, z: usize, outputs: usize, lr: f64) -> Result<()> {
+        let mut inputs = z;
+        if self.label_dim > 0 {
+            new.layer("mapping.embed", &[outputs, self.label_dim])?;
+            inputs += outputs;
+        }
+        for i in 0..self.mapping_layers {
+            let name = format!("mapping.fc{i}");
+            new.normal(format!("{name}.weight"), &[outputs, inputs], 1.0 / lr)?;
+            new.full(format!("{name}.bias"), &[outputs], 0.0)?;
+            inputs = outputs;
+        }
+        Ok(())
+    }
+
+    fn styled(&self, new: &mut New<'_>, name: &str, r: usize, [co, ci]: [usize; 2]) -> Result<()> {
+        new.layer(name, &[co, ci, 3, 3])?;
+        new.affine(name, [ci, self.w_dim])?;
+        new.normal(format!("{name}.noise_const"), &[r, r], 1.0)?;
+        new.full(format!("{name}.noise_strength"), &[], 0.0)
+    }
+
+    /// Resolutions and channels, from the smallest on.
+    fn blocks(&self) -> impl Iterator<Item = (usize, usize)> {
+        let resolutions = (2..).map(|k| 1usize << k).take_while(|&r| r <= self.resolution);
+        resolutions.map(|r| (r, (self.channel_base / r).min(self.channel_max)))
+    }
+
+    fn check(&self) -> Result<()> {
+        let r = self.resolution;
+        if !r.is_power_of_two() || !(8..=16384).contains(&r) {
+            return Err(Error::argument("resolution", "a power of two from 8 to 16384", r));
+        }
+        let sizes = [
+            ("channel_base", self.channel_base, r),
+            ("channel_max", self.channel_max, 1),
+            ("colours", self.colours, 1),
+            ("z_dim", self.z_dim, 1),
+            ("w_dim", self.w_dim, 1),
+            ("mapping_layers", self.mapping_layers, 1),
+        ];
+        match sizes.into_iter().find(|&(_, size, least)| size < least) {
+            None => Ok(()),
+            Some((name, size, least)) => {
+                Err(Error::argument(name, format!("at least {least}"), size))
+            }
+        }
+    }
+}
+
+/// Tensors that are being made.
+struct New<'a> {
+    random: &'a mut Philox,
+    device: &'a Device,
+    params: Params,
+}
+
+impl New<'_> {
+    fn normal(&mut self, name: impl Into<String>, shape: &[usize], deviation: f64) -> Result<()> {
+        let len = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+        let mut values = memory::zeros("weight", len.unwrap_or(usize::MAX))?;
+        self.random.fill_normal(&mut values);
+        values.iter_mut().for_each(|v| *v *= deviation as f32);
+        self.params.insert(name, Tensor::from_vec(values, shape, self.device)?);
+        Ok(())
+    }
+
+    fn full(&mut self, name: impl Into<String>, shape: &[usize], value: f64) -> Result<()> {
+        self.params.insert(name, Tensor::full(value, shape, self.device)?);
+        Ok(())
+    }
+
+    /// Weight and bias.
+    fn layer(&mut self, name: &str, shape: &[usize]) -> Result<()> {
+        self.normal(format!("{name}.weight"), shape, 1.0)?;
+        self.full(format!("{name}.bias"), &shape[..1], 0.0)
+    }
+
+    /// The affine layer of a styled one, `[channels, w_dim]`: its styles start around 1.
+    fn affine(&mut self, name: &str, shape: [usize; 2]) -> Result<()> {
+        self.normal(format!("{name}.affine.weight"), &shape, 1.0)?;
+        self.full(format!("{name}.affine.bias"), &shape[..1], 1.0)
+    }
+}
