@@ -127,6 +127,11 @@ impl Case {
         values.iter().map(|&v| usize::try_from(v).map_err(|_| wrong())).collect()
     }
 
+    /// The names of all inputs, without the `in.`.
+    pub fn inputs(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().filter_map(|name| name.strip_prefix("in."))
+    }
+
     /// Whether there is a tensor of that full name.
     pub fn has(&self, name: &str) -> bool {
         self.tensors.contains_key(name)

@@ -23,6 +23,7 @@ mod stylegan2_discriminator;
 mod stylegan2_networks;
 mod stylegan2_operators;
 mod stylegan2_rosinality;
+mod stylegan2_training;
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,7 +54,8 @@ pub fn check_of(kind: &str) -> Option<Check> {
         "stylegan2" => stylegan2_operators::find(what)
             .or_else(|| stylegan2_networks::find(what))
             .or_else(|| stylegan2_discriminator::find(what))
-            .or_else(|| stylegan2_rosinality::find(what)),
+            .or_else(|| stylegan2_rosinality::find(what))
+            .or_else(|| stylegan2_training::find(what)),
         _ => None,
     }
 }

@@ -34,6 +34,7 @@ pub mod progress;
 pub mod random;
 mod staged;
 mod tensor;
+pub mod training;
 
 pub use backend::Device;
 pub use discriminator::Discriminator;
