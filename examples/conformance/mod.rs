@@ -10,7 +10,9 @@ mod case;
 mod discriminators;
 mod eigen;
 mod error;
+mod formula;
 mod gradients;
+mod metrics;
 mod outputs;
 mod pggan;
 mod portraits;
@@ -22,6 +24,7 @@ mod stylegan1;
 mod stylegan2_discriminator;
 mod stylegan2_networks;
 mod stylegan2_operators;
+mod stylegan2_path;
 mod stylegan2_rosinality;
 mod stylegan2_training;
 
@@ -46,6 +49,7 @@ pub fn check_of(kind: &str) -> Option<Check> {
     let (area, what) = kind.split_once('/')?;
     match area {
         "biggan" => biggan::find(what),
+        "metrics" => metrics::find(what),
         "pggan" => pggan::find(what),
         "portraits" => portraits::find(what),
         "random" => random::find(what),
@@ -55,7 +59,8 @@ pub fn check_of(kind: &str) -> Option<Check> {
             .or_else(|| stylegan2_networks::find(what))
             .or_else(|| stylegan2_discriminator::find(what))
             .or_else(|| stylegan2_rosinality::find(what))
-            .or_else(|| stylegan2_training::find(what)),
+            .or_else(|| stylegan2_training::find(what))
+            .or_else(|| stylegan2_path::find(what)),
         _ => None,
     }
 }

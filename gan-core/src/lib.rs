@@ -28,6 +28,7 @@ pub mod image;
 mod latent;
 mod layers;
 mod memory;
+pub mod metric;
 pub mod models;
 pub mod nn;
 pub mod progress;
