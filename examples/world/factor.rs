@@ -73,9 +73,11 @@ pub struct Factor<P> {
     pub get: fn(&P) -> f32,
     /// Sets it; an index is rounded and kept within the alternatives.
     pub set: fn(&mut P, f32),
+    /// Changes what hides it: the colour of a hat is seen where there is one.
+    pub reveal: fn(&mut P),
 }
 
-impl<P: Default> Factor<P> {
+impl<P> Factor<P> {
     /// A number, uniform between two bounds.
     pub(super) const fn range(
         name: &'static str,
@@ -83,7 +85,7 @@ impl<P: Default> Factor<P> {
         get: fn(&P) -> f32,
         set: fn(&mut P, f32),
     ) -> Self {
-        Factor { name, kind: Kind::Range { low, high, at_low: 0.0 }, get, set }
+        Factor { name, kind: Kind::Range { low, high, at_low: 0.0 }, get, set, reveal: |_| {} }
     }
 
     /// A number of 0 to 1 that is 0 with probability `absent`.
@@ -93,7 +95,13 @@ impl<P: Default> Factor<P> {
         get: fn(&P) -> f32,
         set: fn(&mut P, f32),
     ) -> Self {
-        Factor { name, kind: Kind::Range { low: 0.0, high: 1.0, at_low: absent }, get, set }
+        Factor {
+            name,
+            kind: Kind::Range { low: 0.0, high: 1.0, at_low: absent },
+            get,
+            set,
+            reveal: |_| {},
+        }
     }
 
     /// One of the alternatives of `C`, with a weight each.
@@ -104,7 +112,19 @@ impl<P: Default> Factor<P> {
         set: fn(&mut P, f32),
     ) -> Self {
         assert!(weights.len() == C::NAMED.len(), "a weight for each alternative");
-        Factor { name, kind: Kind::Choice { weights, name: |v| C::at(v).name() }, get, set }
+        Factor {
+            name,
+            kind: Kind::Choice { weights, name: |v| C::at(v).name() },
+            get,
+            set,
+            reveal: |_| {},
+        }
+    }
+
+    /// With what has to change to see it.
+    pub(super) const fn seen_with(mut self, reveal: fn(&mut P)) -> Self {
+        self.reveal = reveal;
+        self
     }
 }
 

@@ -42,6 +42,7 @@ pub fn factor_sheet<W: World>(
         for value in factor.kind.steps(steps) {
             let mut one = base.clone();
             (factor.set)(&mut one, value);
+            (factor.reveal)(&mut one);
             tiles.push(image(&one, side)?);
         }
         tiles.resize((row + 1) * steps, empty.clone());

@@ -11,7 +11,7 @@ const GROUND: f32 = 54.0;
 const MIDDLE: f32 = 29.0;
 
 pub(super) fn house(canvas: &mut Canvas, h: &House) {
-    let half = 15.0 + 5.0 * h.width;
+    let half = 16.0 + 4.5 * h.width;
     let eaves = 32.0 - 5.0 * h.height;
     sky(canvas, h.sky);
     ground(canvas);

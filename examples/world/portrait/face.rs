@@ -6,9 +6,12 @@ use super::super::shape::{Pen, blob, curve, ellipse};
 use super::head::{EYE_LINE, Head};
 use super::{EyeColour, Portrait, PortraitClass, hair};
 
+/// How far before the centre of the head eyes and brows are, in radii.
+pub(super) const RELIEF: f32 = 0.88;
+
 /// How far an eye is from the middle.
 pub(super) fn eye_at(p: &Portrait) -> f32 {
-    6.7 + 0.8 * p.eye_distance
+    6.7 + 1.0 * p.eye_distance
 }
 
 pub(super) fn eyes(canvas: &mut Canvas, p: &Portrait, head: &Head) {
@@ -19,9 +22,9 @@ pub(super) fn eyes(canvas: &mut Canvas, p: &Portrait, head: &Head) {
 
 fn eye(canvas: &mut Canvas, p: &Portrait, head: &Head, side: f32) {
     let x = side * eye_at(p);
-    let (centre, squeeze) = (head.at(x, 1.0), head.squeeze(x));
-    let wide = 3.2 + 1.1 * p.eye_size;
-    let high = 2.1 + 1.0 * p.eye_size;
+    let (centre, squeeze) = (head.at(x, RELIEF), head.squeeze(x));
+    let wide = 3.3 + 1.0 * p.eye_size;
+    let high = 1.95 + 1.2 * p.eye_size;
     // The outer corner is a little higher than the inner one.
     let at =
         |dx: f32, dy: f32| [centre + dx * wide * squeeze, EYE_LINE + dy * high - 0.25 * dx * side];
@@ -57,23 +60,23 @@ fn eye(canvas: &mut Canvas, p: &Portrait, head: &Head, side: f32) {
 pub(super) fn brows(canvas: &mut Canvas, p: &Portrait, head: &Head) {
     let colour = hair::colour(p).darker(0.30);
     for side in [-1.0, 1.0] {
-        let at = |x: f32, y: f32| [head.at(side * x, 1.0), y];
-        let thick = 0.45 + 0.75 * p.brow;
+        let at = |x: f32, y: f32| [head.at(side * x, RELIEF), y];
+        let thick = 0.35 + 1.05 * p.brow;
         // Thick towards the nose, and to a point.
         let brow = blob(&[
-            at(3.0, 25.0 - thick * 0.6),
-            at(6.6, 23.3 - thick * 0.7),
-            at(10.6, 24.9),
-            at(6.8, 23.9 + thick * 0.6),
-            at(3.0, 25.0 + thick * 0.7),
+            at(3.0, 24.6 - thick * 0.6),
+            at(6.6, 23.4 - thick * 0.7),
+            at(10.6, 25.4),
+            at(6.8, 24.0 + thick * 0.6),
+            at(3.0, 24.6 + thick * 0.7),
         ]);
         canvas.tint(&brow, Ink::Flat(colour));
     }
 }
 
 pub(super) fn nose(canvas: &mut Canvas, p: &Portrait, head: &Head) {
-    let wide = 1.5 + 1.4 * p.nose;
-    let tip = 36.2 + 1.3 * p.nose;
+    let wide = 1.4 + 1.8 * p.nose;
+    let tip = 35.9 + 1.4 * p.nose;
     let at = |x: f32, y: f32, relief: f32| [head.at(x, relief), y];
     let dark = head.shade;
     let side = blob(&[
@@ -84,7 +87,7 @@ pub(super) fn nose(canvas: &mut Canvas, p: &Portrait, head: &Head) {
         at(0.4, tip - 0.6, 1.25),
         at(0.5, 32.5, 1.15),
     ]);
-    canvas.tint(&side, Ink::down(28.5, tip, [dark.alpha(0.0), dark.alpha(0.75)]));
+    canvas.tint(&side, Ink::down(28.5, tip, [dark.alpha(0.0), dark.alpha(0.9)]));
     let nostrils = curve(&[
         at(-wide, tip - 0.4, 1.15),
         at(-wide * 0.55, tip + 0.55, 1.2),
@@ -92,17 +95,22 @@ pub(super) fn nose(canvas: &mut Canvas, p: &Portrait, head: &Head) {
         at(wide * 0.55, tip + 0.55, 1.2),
         at(wide, tip - 0.4, 1.15),
     ]);
-    canvas.line(&nostrils, 0.85, Ink::Flat(dark.darker(0.12)));
+    canvas.line(&nostrils, 0.95, Ink::Flat(dark.darker(0.22)));
     let light = at(-0.5, tip - 1.3, 1.3);
-    canvas.tint(&ellipse(light, [1.5, 1.7]), Ink::glow(light, 1.7, WHITE.alpha(0.42)));
+    canvas.tint(
+        &ellipse(light, [1.5, 1.7]),
+        Ink::glow(light, 1.7, WHITE.alpha(0.40 - 0.24 * p.skin)),
+    );
 }
 
 pub(super) fn mouth(canvas: &mut Canvas, p: &Portrait, head: &Head) {
-    let half = 4.7 + 0.7 * p.smile;
-    let gape = 2.2 * p.mouth_open;
-    let line = 41.0 - 0.3 * p.mouth_open;
+    let half = 5.2 + 0.7 * p.smile;
+    let gape = 2.3 * p.mouth_open;
+    let line = 41.2 - 0.4 * p.mouth_open;
+    // Without an effort, a mouth looks content.
+    let smile = p.smile + 0.2;
     // Corners go up with a smile, the middle down.
-    let (corner, middle) = (line - 1.5 * p.smile, line + 0.7 * p.smile);
+    let (corner, middle) = (line - 2.0 * smile, line + 0.9 * smile);
     let at = |x: f32, y: f32| [head.at(x, 1.05), y];
     let arc = |half: f32, ends: f32, mid: f32| {
         let pull = (4.0 * mid - ends) / 3.0;
@@ -110,8 +118,8 @@ pub(super) fn mouth(canvas: &mut Canvas, p: &Portrait, head: &Head) {
         (left, at(-half * 0.5, pull), at(half * 0.5, pull), right)
     };
     let lips = head.skin.mix(Colour::hex(0xa8_22_3c), 0.62);
-    let (left, u1, u2, right) = arc(half, corner, middle - 1.05 - 0.35 * gape);
-    let (_, l1, l2, _) = arc(half, corner, middle + 1.5 + 1.65 * gape);
+    let (left, u1, u2, right) = arc(half, corner, middle - 1.2 - 0.35 * gape);
+    let (_, l1, l2, _) = arc(half, corner, middle + 1.65 + 1.65 * gape);
     let outer = Pen::from(left).bend(u1, u2, right).bend(l2, l1, left).closed();
     canvas.area(PortraitClass::Mouth, &outer, Ink::Flat(lips));
 
@@ -131,7 +139,7 @@ pub(super) fn mouth(canvas: &mut Canvas, p: &Portrait, head: &Head) {
     }
     let closed = Pen::from(left).bend(u1, u2, right).open();
     let seam = lips.darker(0.55).alpha(1.0 - 0.8 * p.mouth_open.min(0.5));
-    canvas.line(&closed, 0.6, Ink::Flat(seam));
+    canvas.line(&closed, 0.75, Ink::Flat(seam));
     let shine = at(-0.4, middle + 0.85 + 1.65 * gape);
     canvas.tint(&ellipse(shine, [1.9, 0.45]), Ink::Flat(WHITE.alpha(0.25)));
 }

@@ -25,7 +25,8 @@ fn around(head: &Head) -> impl Fn(f32, f32) -> [f32; 2] {
 pub(super) fn back(canvas: &mut Canvas, p: &Portrait, head: &Head) {
     let (length, half) = (p.hair_length, head.half);
     let end = 36.0 + 25.0 * length;
-    let side = half + 0.6 + 2.4 * length.min(0.5);
+    // It comes out from behind the ears as it grows past them.
+    let side = half - 1.6 + 3.4 * (length / 0.35).min(1.0);
     let at = around(head);
     let shape = blob(&[
         at(0.0, 7.0),
@@ -50,7 +51,7 @@ pub(super) fn back(canvas: &mut Canvas, p: &Portrait, head: &Head) {
 /// Locks before the shoulders; of short hair they end above the ears.
 pub(super) fn sides(canvas: &mut Canvas, p: &Portrait, head: &Head) {
     let (length, half) = (p.hair_length, head.half);
-    let end = 25.0 + 36.0 * length;
+    let end = 24.0 + 37.0 * length;
     let hair = colour(p);
     let at = around(head);
     for side in [-1.0, 1.0] {
@@ -90,9 +91,9 @@ pub(super) fn top(canvas: &mut Canvas, p: &Portrait, head: &Head) {
 
     let Some(clip) = canvas.clip(&shape) else { return };
     let part = head.at(5.0 * p.parting, 0.55);
-    let dark = hair.darker(0.5).alpha(0.45);
+    let dark = hair.darker(0.5).alpha(0.35);
     for side in [-1.0, 1.0] {
-        for (reach, drop) in [(0.55, 16.5), (0.85, 19.5), (1.02, 15.0)] {
+        for (reach, drop) in [(0.55, 16.5), (0.88, 19.5)] {
             let end = MIDDLE + side * reach * head.half;
             let strand = curve(&[[part, 9.2], [part + 0.55 * (end - part), 10.9], [end, drop]]);
             canvas.line_in(&clip, &strand, 0.55, Ink::Flat(dark));

@@ -24,7 +24,7 @@ const SKINS: [Colour; 5] = [
 pub(super) struct Head {
     /// Half of the face's width.
     pub(super) half: f32,
-    /// Sine and cosine of the angle it is turned by, at most 23 degrees.
+    /// Sine and cosine of the angle it is turned by, at most 22 degrees.
     turn: [f32; 2],
     pub(super) skin: Colour,
     /// Skin out of the light.
@@ -35,8 +35,8 @@ pub(super) struct Head {
 
 impl Head {
     pub(super) fn of(p: &Portrait) -> Self {
-        let half = 13.4 + 1.5 * p.width;
-        let sine = 0.4 * p.yaw;
+        let half = 13.5 + 1.4 * p.width;
+        let sine = 0.38 * p.yaw;
         let turn = [sine, (1.0 - sine * sine).sqrt()];
         let skin = along(&SKINS, p.skin);
         let shade = skin.mix(Colour::hex(0x7a_2e_30), 0.34);
@@ -69,8 +69,8 @@ impl Head {
 }
 
 fn outline(half: f32, jaw: f32, sine: f32) -> Shape {
-    let jaw_at = half * (0.70 + 0.20 * jaw);
-    let chin = half * (0.27 + 0.25 * jaw);
+    let jaw_at = half * (0.64 + 0.28 * jaw);
+    let chin = half * (0.22 + 0.34 * jaw);
     let right = [
         [0.70 * half, 13.5],
         [0.97 * half, 22.0],
@@ -98,12 +98,12 @@ pub(super) fn neck(canvas: &mut Canvas, head: &Head) {
         [25.6, 38.0],
         [38.4, 38.0],
         [38.6, 46.0],
-        [40.0, 50.0],
-        [46.0, 54.0],
-        [42.0, 66.0],
-        [22.0, 66.0],
-        [18.0, 54.0],
-        [24.0, 50.0],
+        [39.9, 50.2],
+        [40.0, 54.0],
+        [40.0, 66.0],
+        [24.0, 66.0],
+        [24.0, 54.0],
+        [24.1, 50.2],
         [25.4, 46.0],
     ]);
     // The shadow of the head fades down the neck.

@@ -234,9 +234,14 @@ static FACTORS: [Factor<Portrait>; 20] = [
     Factor::choice::<Hue>(
         "hat_colour",
         ANY_HUE,
-        |p| p.hat_colour.index(),
-        |p, v| p.hat_colour = Choice::at(v),
-    ),
+        |p: &Portrait| p.hat_colour.index(),
+        |p: &mut Portrait, v| p.hat_colour = Choice::at(v),
+    )
+    .seen_with(|p| {
+        if p.hat == Hat::None {
+            p.hat = Hat::Brimmed;
+        }
+    }),
     Factor::choice::<Hue>(
         "clothes",
         ANY_HUE,

@@ -10,7 +10,7 @@ pub(super) fn of(p: &Portrait) -> Vec<Phrase> {
     let mut say = |role: Role, text: String| said.push(Phrase::new(role, text));
     if p.smile > 0.35 {
         say(Role::Adjective, "smiling".into());
-    } else if p.smile < -0.35 {
+    } else if p.smile < -0.5 {
         say(Role::Adjective, "sad".into());
     }
     let length = match p.hair_length {

@@ -3,7 +3,7 @@
 use super::super::canvas::{Canvas, Ink};
 use super::super::colour::{Colour, INK, WHITE};
 use super::super::shape::{Pen, Point, Shape, blob, curve, ellipse, lines, polygon};
-use super::face::eye_at;
+use super::face::{RELIEF, eye_at};
 use super::head::{EYE_LINE, Head, MIDDLE};
 use super::{Collar, Glasses, Hat, Portrait, PortraitClass};
 
@@ -71,7 +71,7 @@ pub(super) fn glasses(canvas: &mut Canvas, p: &Portrait, head: &Head) {
     let [mut inner, mut outer] = [[0.0; 2]; 2];
     for (i, side) in [-1.0, 1.0].into_iter().enumerate() {
         let x = side * eye_at(p);
-        let (centre, squeeze) = (head.at(x, 1.0), head.squeeze(x));
+        let (centre, squeeze) = (head.at(x, RELIEF), head.squeeze(x));
         let wide = 5.0 * squeeze;
         let lens = rim(p.glasses, [centre, middle], wide);
         let shine = [WHITE.alpha(0.38), WHITE.alpha(0.04)];
