@@ -28,7 +28,7 @@ pub use portrait::{Collar, EyeColour, Glasses, HairColour, Hat, Portrait, Portra
 pub use sheet::{factor_sheet, sample_sheet};
 
 /// A kind of picture, described by factors.
-pub trait World: Clone + Default + Send + Sync + 'static {
+pub trait World: Clone + std::fmt::Debug + Default + Send + Sync + 'static {
     /// What the picture shows, in captions.
     const NOUN: &'static str;
 

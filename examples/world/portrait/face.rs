@@ -132,9 +132,10 @@ pub(super) fn mouth(canvas: &mut Canvas, p: &Portrait, head: &Head) {
             let tongue = at(0.0, middle + 1.9 * gape);
             let pink = Colour::hex(0xdc_6a_70);
             canvas.tint_in(&clip, &ellipse(tongue, [2.7, 0.9 * gape]), Ink::Flat(pink));
-            let teeth = Pen::from(left).bend(u1, u2, right).open();
-            let deep = 1.5 * gape.min(1.0);
-            canvas.line_in(&clip, &teeth, deep, Ink::Flat(Colour::hex(0xfb_f7_f0)));
+            // As deep as the mouth is open, up to their length.
+            let deep = |[x, y]: [f32; 2]| [x, y + 0.75 * gape.min(1.3)];
+            let teeth = Pen::from(left).bend(u1, u2, right).bend(deep(u2), deep(u1), left);
+            canvas.tint_in(&clip, &teeth.closed(), Ink::Flat(Colour::hex(0xfb_f7_f0)));
         }
     }
     let closed = Pen::from(left).bend(u1, u2, right).open();

@@ -39,7 +39,8 @@ impl Head {
         let sine = 0.38 * p.yaw;
         let turn = [sine, (1.0 - sine * sine).sqrt()];
         let skin = along(&SKINS, p.skin);
-        let shade = skin.mix(Colour::hex(0x7a_2e_30), 0.34);
+        // Dark skin is not far from red, so that its shade takes more of black.
+        let shade = skin.mix(Colour::hex(0x7a_2e_30), 0.34).darker(0.30 * p.skin);
         let outline = outline(half, p.jaw, sine);
         Head { half, turn, skin, shade, outline }
     }

@@ -2,14 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod captions;
+mod masks;
+
 use std::time::Instant;
 
 use gan_core::Image;
 use gan_core::random::numpy::RandomState;
 use gan_examples::world::{
-    Choice, Collar, EyeColour, Factor, Glasses, HairColour, Hat, House, HouseClass, Hue, Kind,
-    Portrait, PortraitClass, Roof, Sky, TEMPLATES, Windows, World, captions, image, mask, nth,
-    random_state, sample,
+    Choice, Collar, Factor, House, Kind, Portrait, World, image, mask, nth, random_state, sample,
 };
 
 const SIDE: usize = 64;
@@ -94,7 +95,7 @@ fn every_factor_is_seen<W: World>(least: usize) {
 
 #[test]
 fn every_factor_of_portraits_is_seen() {
-    every_factor_is_seen::<Portrait>(12);
+    every_factor_is_seen::<Portrait>(8);
 }
 
 #[test]
@@ -130,91 +131,6 @@ fn factors_change_their_own_pixels_alone() {
     }
 }
 
-/// Whether a pixel and all its neighbours are of one class: there, no soft edge mixes two.
-fn inner(mask: &[u8], i: usize) -> bool {
-    let (x, y) = (i % SIDE, i / SIDE);
-    let near = |v: usize| v.saturating_sub(1)..=(v + 1).min(SIDE - 1);
-    near(y).all(|y| near(x).all(|x| mask[y * SIDE + x] == mask[i]))
-}
-
-/// Recolouring a thing changes what its mask says, and no pixel well inside of other things.
-fn recolours<W: World>(name: &str, class: u8, others: &[u8]) {
-    let factor = factor::<W>(name);
-    for base in samples::<W>(24) {
-        let [from, to] = ends(factor).map(|v| with(&base, factor, v));
-        let masks = [&from, &to].map(|w| mask(w, SIDE).unwrap());
-        assert!(masks[0] == masks[1], "{name} moves something in {base:?}");
-        let changed = changed(&image(&from, SIDE).unwrap(), &image(&to, SIDE).unwrap());
-        for (i, changed) in changed.into_iter().enumerate().filter(|&(i, _)| inner(&masks[0], i)) {
-            let found = masks[0][i];
-            assert!(changed || found != class, "{name} leaves pixel {i} of {base:?}");
-            let may = found == class || others.contains(&found);
-            assert!(!changed || may, "{name} changes pixel {i} of class {found} in {base:?}");
-        }
-    }
-}
-
-#[test]
-fn masks_say_what_is_where() {
-    recolours::<Portrait>("background", PortraitClass::Background.into(), &[]);
-    recolours::<Portrait>("hat_colour", PortraitClass::Hat.into(), &[]);
-    // Brows are of the hair's colour, on skin.
-    recolours::<Portrait>("hair_colour", PortraitClass::Hair.into(), &[PortraitClass::Face.into()]);
-    recolours::<House>("roof_colour", HouseClass::Roof.into(), &[]);
-    recolours::<House>("sky", HouseClass::Sky.into(), &[]);
-}
-
-/// Columns that have a class, between two columns.
-fn columns(mask: &[u8], class: PortraitClass, between: std::ops::Range<usize>) -> usize {
-    between.filter(|x| (0..SIDE).any(|y| mask[y * SIDE + x] == u8::from(class))).count()
-}
-
-#[test]
-fn eyes_mouth_and_glasses_can_be_read() {
-    for mut p in samples::<Portrait>(200) {
-        let turned = mask(&p, SIDE).unwrap();
-        assert!(columns(&turned, PortraitClass::Mouth, 0..SIDE) >= 8, "{p:?}");
-        assert!(columns(&turned, PortraitClass::Eyes, 0..SIDE) >= 10, "{p:?}");
-        p.yaw = 0.0;
-        p.glasses = Glasses::None;
-        let front = mask(&p, SIDE).unwrap();
-        for half in [0..SIDE / 2, SIDE / 2..SIDE] {
-            assert!(columns(&front, PortraitClass::Eyes, half.clone()) >= 6, "{p:?}");
-            p.glasses = Glasses::Square;
-            let worn = mask(&p, SIDE).unwrap();
-            assert!(columns(&worn, PortraitClass::Glasses, half) >= 10, "{p:?}");
-        }
-    }
-}
-
-#[test]
-fn masks_have_a_thing_where_there_is_one() {
-    let has = |mask: &[u8], class: u8| mask.contains(&class);
-    for p in samples::<Portrait>(100) {
-        let mask = mask(&p, SIDE).unwrap();
-        assert!(mask.iter().all(|&class| usize::from(class) < Portrait::CLASSES.len()));
-        for class in 0..Portrait::CLASSES.len() as u8 {
-            let expected = match class {
-                c if c == u8::from(PortraitClass::Glasses) => p.glasses != Glasses::None,
-                c if c == u8::from(PortraitClass::Hat) => p.hat != Hat::None,
-                _ => true,
-            };
-            assert_eq!(has(&mask, class), expected, "class {class} of {p:?}");
-        }
-    }
-    for h in samples::<House>(100) {
-        let mask = mask(&h, SIDE).unwrap();
-        for class in 0..House::CLASSES.len() as u8 {
-            let expected = match class {
-                c if c == u8::from(HouseClass::Chimney) => h.chimney > 0.0,
-                c if c == u8::from(HouseClass::Tree) => h.tree > 0.0,
-                _ => true,
-            };
-            assert_eq!(has(&mask, class), expected, "class {class} of {h:?}");
-        }
-    }
-}
-
 /// No step along a number's range is much larger than the others.
 fn changes_smoothly<W: World>(largest: f64) {
     const STEPS: usize = 64;
@@ -233,7 +149,12 @@ fn changes_smoothly<W: World>(largest: f64) {
             };
             let steps: Vec<f64> = images.windows(2).map(|w| distance(&w[0], &w[1])).collect();
             let share = steps.iter().copied().fold(0.0, f64::max) / steps.iter().sum::<f64>();
-            assert!(share < largest, "{}: {share} of all change in one step", factor.name);
+            let at = steps.iter().position(|&step| step / steps.iter().sum::<f64>() == share);
+            assert!(
+                share < largest,
+                "{}: {share} of all change in step {at:?} of {base:?}",
+                factor.name
+            );
         }
     }
 }
@@ -307,120 +228,6 @@ fn factors_follow_their_distributions() {
     follow_their_distribution::<House>();
 }
 
-/// What captions of portraits may say, the longest first where one holds another, and when it is true.
-fn portrait_claims(p: &Portrait) -> Vec<(String, bool)> {
-    let mut claims = vec![
-        ("smiling".to_owned(), p.smile > 0.2),
-        ("sad".to_owned(), p.smile < -0.2),
-        ("an open mouth".to_owned(), p.mouth_open > 0.2),
-        ("a closed mouth".to_owned(), p.mouth_open < 0.05),
-        ("light skin".to_owned(), p.skin < 0.4),
-        ("dark skin".to_owned(), p.skin > 0.6),
-        ("no glasses".to_owned(), p.glasses == Glasses::None),
-        ("round glasses".to_owned(), p.glasses == Glasses::Round),
-        ("square glasses".to_owned(), p.glasses == Glasses::Square),
-        ("no hat".to_owned(), p.hat == Hat::None),
-        ("looking to the left".to_owned(), p.yaw < -0.2),
-        ("looking to the right".to_owned(), p.yaw > 0.2),
-    ];
-    for &(colour, name) in HairColour::NAMED {
-        let is = p.hair_colour == colour;
-        claims.push((format!("short {name} hair"), is && p.hair_length < 0.45));
-        claims.push((format!("long {name} hair"), is && p.hair_length > 0.55));
-        claims.push((format!("{name} hair"), is));
-    }
-    for &(colour, name) in EyeColour::NAMED {
-        claims.push((format!("{name} eyes"), p.eye_colour == colour));
-    }
-    for &(hue, name) in Hue::NAMED {
-        let a = if name == "orange" { "an" } else { "a" };
-        let hat = |hat| p.hat == hat && p.hat_colour == hue;
-        claims.push((format!("{a} {name} beanie"), hat(Hat::Beanie)));
-        claims.push((format!("{a} {name} hat"), hat(Hat::Brimmed)));
-        claims.push((format!("{name} clothes"), p.clothes == hue));
-        claims.push((format!("on {a} {name} background"), p.background == hue));
-    }
-    claims
-}
-
-fn house_claims(h: &House) -> Vec<(String, bool)> {
-    let mut claims = vec![
-        ("no chimney".to_owned(), h.chimney == 0.0),
-        ("a chimney".to_owned(), h.chimney > 0.2),
-        ("no tree".to_owned(), h.tree == 0.0),
-        ("beside a tree".to_owned(), h.tree > 0.2),
-        ("by day".to_owned(), h.sky == Sky::Day),
-        ("at sunset".to_owned(), h.sky == Sky::Sunset),
-        ("at night".to_owned(), h.sky == Sky::Night),
-        ("one window".to_owned(), h.windows == Windows::One),
-        ("two windows".to_owned(), h.windows == Windows::Two),
-        ("three windows".to_owned(), h.windows == Windows::Three),
-    ];
-    for &(hue, name) in Hue::NAMED {
-        for &(roof, shape) in Roof::NAMED {
-            let is = h.roof == roof && h.roof_colour == hue;
-            claims.push((format!("a {shape} {name} roof"), is));
-        }
-        let a = if name == "orange" { "an" } else { "a" };
-        claims.push((format!("{a} {name} door"), h.door == hue));
-        claims.push((format!("{name} house"), h.wall == hue));
-    }
-    claims
-}
-
-/// Every claim in a caption is true, and without them nothing but the words of the templates is left.
-fn captions_are_true<W: World>(claims: impl Fn(&W) -> Vec<(String, bool)>) {
-    let mut words: Vec<String> = TEMPLATES
-        .iter()
-        .flat_map(|template| template.split(' '))
-        .map(|word| word.split('{').next().unwrap().to_owned())
-        .collect();
-    words.extend(["", "an", "with", "wearing", "and", W::NOUN].map(str::to_owned));
-    let (mut mentioned, mut total) = (0, 0);
-    for k in 0..500 {
-        let picture: W = nth(7, k);
-        for caption in captions(&picture, 7, k, 6) {
-            let mut rest = caption.clone();
-            for (claim, is_true) in claims(&picture) {
-                if rest.contains(&claim) {
-                    assert!(is_true, "`{claim}` in `{caption}` of {picture:?}");
-                    mentioned += 1;
-                }
-                rest = rest.replace(&claim, "");
-            }
-            for word in rest.split([' ', ',']) {
-                assert!(words.iter().any(|known| known == word), "`{word}` in `{caption}`");
-            }
-            assert!(!caption.contains("  ") && caption.trim() == caption, "`{caption}`");
-            total += 1;
-        }
-    }
-    assert!(mentioned > 2 * total, "{mentioned} claims in {total} captions");
-}
-
-#[test]
-fn captions_of_portraits_are_true() {
-    captions_are_true(portrait_claims);
-}
-
-#[test]
-fn captions_of_houses_are_true() {
-    captions_are_true(house_claims);
-}
-
-#[test]
-fn captions_vary_and_repeat() {
-    let p: Portrait = nth(0, 0);
-    let found = captions(&p, 0, 0, 64);
-    assert_eq!(found, captions(&p, 0, 0, 64));
-    for template in TEMPLATES {
-        let start = template.split('{').next().unwrap();
-        assert!(found.iter().any(|caption| caption.starts_with(start)), "{template}");
-    }
-    let distinct: std::collections::BTreeSet<_> = found.iter().collect();
-    assert!(distinct.len() > 55, "{}", distinct.len());
-}
-
 #[test]
 fn any_size_shows_the_same() {
     for p in samples::<Portrait>(4) {
@@ -464,7 +271,7 @@ fn alternatives_are_kept_within_theirs() {
 fn speed() {
     fn measure<W: World>() {
         let pictures: Vec<W> = samples(2000).collect();
-        for side in [32, 64, 128, 256] {
+        for side in [64, 128] {
             let start = Instant::now();
             let sum: usize =
                 pictures.iter().map(|p| image(p, side).unwrap().pixels()[5] as usize).sum();
