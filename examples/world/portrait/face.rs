@@ -58,10 +58,11 @@ fn eye(canvas: &mut Canvas, p: &Portrait, head: &Head, side: f32) {
 }
 
 pub(super) fn brows(canvas: &mut Canvas, p: &Portrait, head: &Head) {
-    let colour = hair::colour(p).darker(0.30);
+    // Dark enough to be seen where hair and skin are alike.
+    let colour = hair::colour(p).darker(0.45);
     for side in [-1.0, 1.0] {
         let at = |x: f32, y: f32| [head.at(side * x, RELIEF), y];
-        let thick = 0.35 + 1.05 * p.brow;
+        let thick = 0.35 + 1.25 * p.brow;
         // Thick towards the nose, and to a point.
         let brow = blob(&[
             at(3.0, 24.6 - thick * 0.6),
