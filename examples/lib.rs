@@ -5,3 +5,5 @@ pub mod conformance;
 pub mod device;
 pub mod model;
 pub mod program;
+#[path = "world/mod.rs"]
+pub mod world;

@@ -255,6 +255,37 @@ fn flags_that_a_family_has_no_use_for() {
 }
 
 #[test]
+fn a_world_with_everything() {
+    let folder = folder("world");
+    for (domain, factors) in [("portraits", 20), ("houses", 10)] {
+        let flags = ["--domain", domain, "--out", domain, "--count", "5", "--size", "32"];
+        let flags = [&flags[..], &["--captions", "2", "--sheet"]].concat();
+        let output = run(&folder, "world", &flags);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let found = folder.join(domain);
+        // Two folders, the pictures and masks in them, the table and two sheets.
+        assert_eq!(files(&found).len(), 2 + 5 + 5 + 3);
+        for kind in ["images", "masks"] {
+            let picture = Image::open(found.join(kind).join("000004.png")).unwrap();
+            assert_eq!((picture.width(), picture.height()), (32, 32));
+        }
+        let table = fs::read_to_string(found.join("pictures.csv")).unwrap();
+        assert_eq!(table.lines().count(), 6);
+        // Commas within quotes are those of captions.
+        for line in table.lines() {
+            let commas: usize =
+                line.split('"').step_by(2).map(|part| part.matches(',').count()).sum();
+            assert_eq!(commas, factors + 2, "{line}");
+        }
+        assert!(Image::open(found.join("factors.png")).unwrap().height() > factors * 32);
+        assert_eq!(Image::open(found.join("sheet.png")).unwrap().width(), 5 * 32);
+    }
+    refused(&folder, "world", &["--size", "7", "--out", "x"], &["side", "8 to 4096", "7"]);
+    refused(&folder, "world", &["--count", "0", "--out", "x"], &["--count", "at least 1"]);
+    assert!(!folder.join("x").exists());
+}
+
+#[test]
 fn outputs_that_cannot_be_written() {
     let folder = folder("outputs");
     fs::write(folder.join("file"), "").unwrap();
