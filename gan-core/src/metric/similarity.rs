@@ -85,7 +85,7 @@ impl Ssim {
     fn maps(&self, a: &Array4<f64>, b: &Array4<f64>) -> Result<[Array4<f64>; 2]> {
         let taps = self.window.taps();
         let [_, _, h, w] = dims(a);
-        if taps.len() % 2 == 0 || taps.is_empty() || h.min(w) < taps.len() {
+        if taps.len().is_multiple_of(2) || taps.is_empty() || h.min(w) < taps.len() {
             let expected = format!("images of at least an odd window's {} pixels", taps.len());
             return Err(Error::shape("ssim", expected, [h, w]));
         }
