@@ -68,17 +68,18 @@ fn shapes_that_lie_are_refused() {
 /// No tensor has a size of zero, but a caller of a backend can say so.
 #[test]
 fn empty_operands_are_refused() {
+    type Shape = &'static [usize];
     let cpu = Cpu::new();
     let (none, some) = (HostData::F32(vec![]), HostData::F32(vec![1.0; 9]));
     let [none, some] = [none, some].map(|data| cpu.upload(data).unwrap());
-    let arg = |shape: &'static [usize]| {
+    let arg = |shape: Shape| {
         let storage = if shape.contains(&0) { &none } else { &some };
         Arg { storage, shape }
     };
     let conv = Conv { padding: [1, 1], ..Conv::default() };
     let product = Prim::MatMul { trans_a: false, trans_b: false };
     let scalar = Prim::MatMul { trans_a: false, trans_b: true };
-    let cases: [(Prim, [&'static [usize]; 2], &[usize]); 5] = [
+    let cases: [(Prim, [Shape; 2], Shape); 5] = [
         (product.clone(), [&[0, 3, 3], &[0, 3, 3]], &[0, 3, 3]),
         (product, [&[1, 3, 0], &[1, 0, 3]], &[1, 3, 3]),
         (scalar, [&[1, 0, 9], &[1, 1, 9]], &[1, 0, 1]),
