@@ -99,7 +99,9 @@ pub(super) fn row_blocks(
     mr: usize,
 ) -> Vec<std::ops::Range<usize>> {
     const TASKS: usize = 16;
+    /// Every task packs its pixels anew, which costs as much as the products of some ten rows.
+    const LEAST: usize = 128;
     let wanted = TASKS.div_ceil(other_tasks.max(1));
-    let block = rows.div_ceil(wanted).next_multiple_of(4 * mr).min(ROWS);
+    let block = rows.div_ceil(wanted).max(LEAST).next_multiple_of(4 * mr).min(ROWS);
     (0..rows).step_by(block).map(|start| start..(start + block).min(rows)).collect()
 }
