@@ -42,9 +42,8 @@ pub(super) fn avx512(a: Rows<'_>, b: Rows<'_>) -> Products {
         p += LANES;
     }
     // SAFETY: both are 16 values of four bytes.
-    sums.map(|row| {
-        row.map(|sum| pairwise(unsafe { std::mem::transmute::<__m512, [f32; LANES]>(sum) }))
-    })
+    let chains = |sum: __m512| unsafe { std::mem::transmute::<__m512, [f32; LANES]>(sum) };
+    sums.map(|row| row.map(|sum| pairwise(chains(sum))))
 }
 
 #[cfg(target_arch = "x86_64")]
