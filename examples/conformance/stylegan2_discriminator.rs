@@ -63,7 +63,7 @@ fn rosinality_discriminator(case: &Case, device: &Device) -> Result<Outputs> {
 }
 
 /// What the official constructor is told and tensors do not show.
-fn options(config: &Settings) -> Result<DiscriminatorOptions> {
+pub(super) fn options(config: &Settings) -> Result<DiscriminatorOptions> {
     let default = DiscriminatorOptions::default();
     let [block, epilogue, mapping] =
         ["block_kwargs", "epilogue_kwargs", "mapping_kwargs"].map(|name| config.section(name));

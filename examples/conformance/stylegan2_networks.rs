@@ -188,7 +188,7 @@ fn truncation(settings: &Settings) -> Result<Truncation> {
 }
 
 /// What the official constructors are told and tensors do not show.
-fn options(mapping: &Settings, synthesis: &Settings) -> Result<Options> {
+pub(super) fn options(mapping: &Settings, synthesis: &Settings) -> Result<Options> {
     let default = Options::default();
     if mapping.get("activation").is_some_and(|a| a != "lrelu") {
         return Err(Error::Unsupported("mapping networks with another activation".into()));

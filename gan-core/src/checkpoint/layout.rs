@@ -154,6 +154,13 @@ pub(crate) fn locate(dict: &StateDict, family: Family) -> Result<(Layout, &'stat
     Err(unknown(dict, reason, family.known()))
 }
 
+/// The names of the file's generator, without their prefix.
+pub(super) fn generator_names(dict: &StateDict) -> Vec<&str> {
+    let places = Family::ALL.into_iter().flat_map(|family| family.places(dict));
+    let prefix = places.map(|(_, prefix)| prefix).next().unwrap_or_default();
+    dict.names().filter_map(|name| name.strip_prefix(prefix)).collect()
+}
+
 /// What generator the names speak for, if any.
 pub(super) fn describe_generator(dict: &StateDict) -> Option<String> {
     Family::ALL.into_iter().find(|family| !family.places(dict).is_empty()).map(to_be_opened)

@@ -19,14 +19,20 @@
 //! PGGAN and StyleGAN are told apart and mapped likewise, to names of the same pattern (`b8.conv0`, `b8.torgb`); their
 //! tables are in `pggan.rs` and `stylegan.rs`. Those of discriminators are in `discriminator/`.
 
+mod container;
 mod discriminator;
 mod genforce;
+mod host_tensor;
 mod layout;
+mod number;
 mod nvidia;
 mod pggan;
+mod pickle;
 mod rosinality;
 mod state_dict;
+mod stored;
 mod stylegan;
+mod summary;
 #[cfg(test)]
 mod tests;
 
@@ -34,8 +40,12 @@ pub(crate) use discriminator::{
     canonical_pggan_discriminator, canonical_stylegan_discriminator,
     canonical_stylegan2_discriminator,
 };
+pub use container::{Container, from_bytes, open, read};
+pub use host_tensor::HostTensor;
 pub use layout::{Family, Layout, recognise};
-pub use state_dict::{HostTensor, StateDict};
+pub use number::NumberFormat;
+pub use state_dict::StateDict;
+pub use summary::{Checkpoint, Summary};
 
 use crate::error::{Error, Result};
 
@@ -150,7 +160,7 @@ fn strength(name: &str, tensor: HostTensor) -> Result<HostTensor> {
 fn add_unused_filters(dict: &mut StateDict) -> Result<()> {
     let mut above = None;
     for name in (0..16).rev().filter_map(block) {
-        if dict.get(&format!("{name}.conv1.weight")).is_none() {
+        if dict.shape(&format!("{name}.conv1.weight")).is_none() {
             continue;
         }
         let filter = match dict.get(&format!("{name}.conv0.resample_filter")) {
@@ -161,7 +171,7 @@ fn add_unused_filters(dict: &mut StateDict) -> Result<()> {
         };
         for owner in [name.clone(), format!("{name}.conv1")] {
             let name = format!("{owner}.resample_filter");
-            if dict.get(&name).is_none() {
+            if dict.shape(&name).is_none() {
                 dict.insert(name, filter.clone())?;
             }
         }

@@ -5,7 +5,8 @@
 //! epsilon), and filters that include the gain 4 of upsampling.
 
 use super::layout::Family;
-use super::state_dict::{HostTensor, StateDict};
+use super::host_tensor::HostTensor;
+use super::state_dict::StateDict;
 use super::{
     Canonical, Layout, add_unused_filters, block, convolution, index, leftover, mean_latent,
     strength,

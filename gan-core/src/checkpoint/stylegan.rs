@@ -16,7 +16,8 @@
 
 use super::genforce::embedding;
 use super::layout::Family;
-use super::state_dict::{HostTensor, StateDict, weights};
+use super::host_tensor::HostTensor;
+use super::state_dict::{StateDict, weights};
 use super::{Canonical, Layout, index, leftover, mean_latent, paired_convolution, up_weight};
 use crate::error::Result;
 

@@ -6,7 +6,8 @@
 
 use super::super::index;
 use super::super::layout::Layout;
-use super::super::state_dict::{HostTensor, StateDict};
+use super::super::host_tensor::HostTensor;
+use super::super::state_dict::StateDict;
 use super::super::stylegan::blur;
 use super::{Kind, block, leftover};
 use crate::error::Result;

@@ -20,7 +20,8 @@ mod layout;
 mod rosinality;
 
 use super::layout::Layout;
-use super::state_dict::{self, HostTensor, StateDict};
+use super::host_tensor::HostTensor;
+use super::state_dict::{self, StateDict};
 use crate::error::{Error, Result};
 pub(super) use layout::describe_discriminator;
 use layout::{Kind, locate};
