@@ -77,6 +77,16 @@ impl HostTensor {
         Ok(HostTensor { shape: shape.to_vec(), data })
     }
 
+    /// A matrix with rows and columns exchanged.
+    pub(crate) fn transposed(&self, name: &str) -> Result<HostTensor> {
+        let &[rows, columns] = self.shape.as_slice() else {
+            return Err(weights(name, "two dimensions", self.shape_text()));
+        };
+        let column = |j: usize| self.data.iter().skip(j).step_by(columns.max(1));
+        let data = (0..columns).flat_map(|j| column(j).copied()).collect();
+        Ok(HostTensor { shape: vec![columns, rows], data })
+    }
+
     pub(crate) fn shape_text(&self) -> String {
         format!("shape {:?}", self.shape)
     }

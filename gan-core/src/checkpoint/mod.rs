@@ -33,6 +33,7 @@ mod state_dict;
 mod stored;
 mod stylegan;
 mod summary;
+mod tensorflow;
 #[cfg(test)]
 mod tests;
 
@@ -74,6 +75,7 @@ pub(crate) fn canonical(mut dict: StateDict) -> Result<Canonical> {
     match layout {
         Layout::Rosinality => rosinality::to_canonical(dict),
         Layout::Genforce => genforce::to_canonical(dict),
+        Layout::TensorFlow => tensorflow::stylegan2::to_canonical(dict, prefix),
         _ => nvidia::to_canonical(dict),
     }
 }
@@ -85,14 +87,22 @@ pub(crate) fn canonical_stylegan(
     fused: &dyn Fn(usize) -> bool,
 ) -> Result<Canonical> {
     let (layout, prefix) = layout::locate(&dict, Family::StyleGan)?;
-    stylegan::to_canonical(dict.into_subset(prefix), layout, fused)
+    let dict = dict.into_subset(prefix);
+    match layout {
+        Layout::TensorFlow => tensorflow::stylegan::to_canonical(dict, prefix, fused),
+        _ => stylegan::to_canonical(dict, layout, fused),
+    }
 }
 
 /// As [`canonical`], for a PGGAN generator; `fused` says whether it up-samples by transposed convolutions where neither
 /// names nor shapes do.
 pub(crate) fn canonical_pggan(dict: StateDict, fused: Option<bool>) -> Result<Canonical> {
     let (layout, prefix) = layout::locate(&dict, Family::PgGan)?;
-    pggan::to_canonical(dict.into_subset(prefix), layout, fused)
+    let dict = dict.into_subset(prefix);
+    match layout {
+        Layout::TensorFlow => tensorflow::pggan::to_canonical(dict),
+        _ => pggan::to_canonical(dict, layout, fused),
+    }
 }
 
 /// An error unless these are the tensors of a BigGAN generator; they need no conversion.

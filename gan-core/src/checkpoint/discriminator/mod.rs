@@ -18,6 +18,7 @@
 mod genforce;
 mod layout;
 mod rosinality;
+mod tensorflow;
 
 use super::layout::Layout;
 use super::host_tensor::HostTensor;
@@ -33,6 +34,7 @@ pub(crate) fn canonical_stylegan2_discriminator(dict: StateDict) -> Result<(Layo
     let dict = match layout {
         Layout::Rosinality => rosinality::to_canonical(dict)?,
         Layout::Genforce => genforce::to_canonical(dict, Kind::StyleGan2)?,
+        Layout::TensorFlow => tensorflow::to_canonical(dict, prefix)?,
         // The canonical names themselves; the network refuses what it does not know.
         _ => dict,
     };

@@ -98,7 +98,7 @@ impl Reader<'_> {
             }
             b'G' => Op::Float(f64::from_be_bytes(self.array()?)),
             b'S' => Op::Bytes(quoted(self.line()?)?),
-            b'V' => Op::Text(raw_unicode(self.line()?)?),
+            b'V' => Op::Text(raw_unicode(&self.latin_line()?)?),
             b'X' => {
                 let n = u32::from_le_bytes(self.array()?);
                 self.text(n.into())?
@@ -185,12 +185,21 @@ impl Reader<'_> {
     }
 
     fn line(&mut self) -> Parsed<&str> {
+        let line = self.line_bytes()?;
+        std::str::from_utf8(line).map_err(|_| "a line that is not UTF-8".to_owned())
+    }
+
+    /// A line whose bytes are the first 256 characters.
+    fn latin_line(&mut self) -> Parsed<String> {
+        Ok(self.line_bytes()?.iter().map(|b| char::from(*b)).collect())
+    }
+
+    fn line_bytes(&mut self) -> Parsed<&[u8]> {
         let rest = self.input.get(self.at..).unwrap_or_default();
         let length = rest.iter().position(|&b| b == b'\n').ok_or_else(ended)?;
         self.at += length + 1;
         let line = rest.get(..length).unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        std::str::from_utf8(line).map_err(|_| "a line that is not UTF-8".to_owned())
+        Ok(line.strip_suffix(b"\r").unwrap_or(line))
     }
 }
 
