@@ -1,7 +1,9 @@
 //! `checkpoints/*`: files as the original programs write them.
 
 use gan_core::checkpoint::{self, HostTensor, StateDict};
-use gan_core::{Device, Noise, StyleBased, StyleGan2, StyleGan2Discriminator, Truncation, WPlus, Z};
+use gan_core::{
+    Device, Noise, StyleBased, StyleGan2, StyleGan2Discriminator, Truncation, WPlus, Z,
+};
 
 use super::array::HostArray;
 use super::case::Case;
@@ -125,6 +127,7 @@ fn rosinality(case: &Case, mut dict: StateDict, device: &Device) -> Result<Outpu
 
 /// Images whose name ends in their psi.
 fn truncations(case: &Case, prefix: &str) -> Vec<(String, f64)> {
-    let psi = |(name, _): (&str, _)| Some((name.to_owned(), name.strip_prefix(prefix)?.parse().ok()?));
+    let psi =
+        |(name, _): (&str, _)| Some((name.to_owned(), name.strip_prefix(prefix)?.parse().ok()?));
     case.expected().filter_map(psi).collect()
 }

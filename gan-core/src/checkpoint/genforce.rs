@@ -5,8 +5,8 @@
 //! `1/sqrt(fan_in)` on convolutions before demodulation, biases of styles (without their 1), and filters
 //! (with the gain 4 of upsampling, and for a correlation instead of a convolution).
 
-use super::layout::Family;
 use super::host_tensor::HostTensor;
+use super::layout::Family;
 use super::state_dict::{StateDict, weights};
 use super::{
     Canonical, Layout, add_unused_filters, block, convolution, index, leftover, mean_latent,

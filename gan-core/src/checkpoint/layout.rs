@@ -51,8 +51,12 @@ impl Family {
             Family::StyleGan2 => {
                 "StyleGAN2 generators of NVIDIA (PyTorch and TensorFlow), rosinality and genforce"
             }
-            Family::StyleGan => "StyleGAN generators of NVIDIA (TensorFlow), genforce, interfacegan and mganprior",
-            Family::PgGan => "PGGAN generators of NVIDIA (TensorFlow), genforce, mganprior and interfacegan",
+            Family::StyleGan => {
+                "StyleGAN generators of NVIDIA (TensorFlow), genforce, interfacegan and mganprior"
+            }
+            Family::PgGan => {
+                "PGGAN generators of NVIDIA (TensorFlow), genforce, mganprior and interfacegan"
+            }
             Family::BigGan => "BigGAN-deep generators in the layout of Hugging Face",
         }
     }

@@ -37,11 +37,11 @@ mod tensorflow;
 #[cfg(test)]
 mod tests;
 
+pub use container::{Container, from_bytes, open, read};
 pub(crate) use discriminator::{
     canonical_pggan_discriminator, canonical_stylegan_discriminator,
     canonical_stylegan2_discriminator,
 };
-pub use container::{Container, from_bytes, open, read};
 pub use host_tensor::HostTensor;
 pub use layout::{Family, Layout, recognise};
 pub use number::NumberFormat;
@@ -78,6 +78,14 @@ pub(crate) fn canonical(mut dict: StateDict) -> Result<Canonical> {
         Layout::TensorFlow => tensorflow::stylegan2::to_canonical(dict, prefix),
         _ => nvidia::to_canonical(dict),
     }
+}
+
+/// The bound of features that a pickled network says it has, under one of these prefixes; its tensors do not tell.
+pub(crate) fn conv_clamp(dict: &StateDict, prefixes: &[&str]) -> Option<f64> {
+    let is_it = |key: &str| {
+        key.ends_with(".conv_clamp") && prefixes.iter().any(|prefix| key.starts_with(prefix))
+    };
+    dict.metadata().iter().find(|(key, _)| is_it(key))?.1.parse().ok()
 }
 
 /// As [`canonical`], for a StyleGAN generator; `fused` says which blocks up-sample by a transposed convolution where names

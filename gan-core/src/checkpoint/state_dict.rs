@@ -225,7 +225,8 @@ impl StateDict {
     /// # Errors
     /// [`Error::Weights`] if it is not.
     pub fn take(&mut self, name: &str) -> Result<HostTensor> {
-        let entry = self.tensors.remove(name).ok_or_else(|| weights(name, "a tensor", "nothing"))?;
+        let entry =
+            self.tensors.remove(name).ok_or_else(|| weights(name, "a tensor", "nothing"))?;
         Ok(entry.into_host())
     }
 

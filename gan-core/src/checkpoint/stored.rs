@@ -34,7 +34,9 @@ impl StoredTensor {
         let size = count(&shape)?.checked_mul(format.size()).ok_or_else(overflow)?;
         if bytes.len() != size {
             let found = bytes.len();
-            return Err(format!("shape {shape:?} of {format} takes {size} bytes, there are {found}"));
+            return Err(format!(
+                "shape {shape:?} of {format} takes {size} bytes, there are {found}"
+            ));
         }
         Ok(StoredTensor { format, shape, strides: None, bytes })
     }
@@ -96,11 +98,6 @@ impl StoredTensor {
         Ok(StoredTensor { format, shape, strides, bytes: storage.slice(start..end) })
     }
 
-    /// Number of elements.
-    pub(crate) fn len(&self) -> usize {
-        self.shape.iter().product()
-    }
-
     /// Bytes of the file that it spans.
     pub(crate) fn span(&self) -> usize {
         self.bytes.len()
@@ -116,7 +113,9 @@ impl StoredTensor {
     pub(crate) fn row_major_bytes(&self) -> Cow<'_, [u8]> {
         match &self.strides {
             None => Cow::Borrowed(&self.bytes),
-            Some(strides) => Cow::Owned(gather(&self.bytes, self.format.size(), &self.shape, strides)),
+            Some(strides) => {
+                Cow::Owned(gather(&self.bytes, self.format.size(), &self.shape, strides))
+            }
         }
     }
 }

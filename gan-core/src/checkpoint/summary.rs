@@ -91,8 +91,10 @@ fn resolution(dict: &StateDict) -> Option<usize> {
     let doublings = |n: usize| (n < 16).then(|| 4 << n);
     match layout {
         Layout::Nvidia => largest(&mut after("b")),
-        Layout::TensorFlow => doublings(super::tensorflow::most_doublings(&dict.subset("Gs."))
-            .max(super::tensorflow::most_doublings(dict))),
+        Layout::TensorFlow => doublings(
+            super::tensorflow::most_doublings(&dict.subset("Gs."))
+                .max(super::tensorflow::most_doublings(dict)),
+        ),
         Layout::Rosinality => doublings(largest(&mut after("to_rgbs."))? + 1),
         Layout::Genforce | Layout::InterfaceGan | Layout::MganPrior => {
             doublings(largest(&mut after("output"))?)

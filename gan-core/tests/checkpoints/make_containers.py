@@ -263,7 +263,7 @@ def tf_stylegan2():
         values = {"weight": floats(size, size, inputs, outputs), "mod_weight": floats(8, inputs),
                   "mod_bias": floats(inputs), "bias": floats(outputs)}
         if noise:
-            values["noise_strength"] = floats()
+            values["noise_strength"] = np.float32(RANDOM.standard_normal())
         return {f"{out}/{k}": v for k, v in values.items()}
 
     mapping = {}
@@ -273,7 +273,7 @@ def tf_stylegan2():
     synthesis |= {"4x4/Const/const": floats(1, 6, 4, 4)}
     synthesis |= layer("4x4/Conv", 6, 6, 3) | layer("4x4/ToRGB", 6, 3, 1, False)
     synthesis |= layer("8x8/Conv0_up", 6, 4, 3) | layer("8x8/Conv1", 4, 4, 3) | layer("8x8/ToRGB", 4, 3, 1, False)
-    return {"lod": np.float32(0).reshape(()), "dlatent_avg": floats(8)}, mapping, synthesis
+    return {"lod": np.float32(0), "dlatent_avg": floats(8)}, mapping, synthesis
 
 
 def tf_stylegan2_discriminator():
@@ -288,7 +288,7 @@ def tf_stylegan():
     mapping = {}
     for i in range(2):
         mapping |= {f"Dense{i}/weight": floats(8, 8) * 100, f"Dense{i}/bias": floats(8)}
-    synthesis = {"lod": np.float32(0).reshape(()), "4x4/Const/const": floats(1, 6, 4, 4)}
+    synthesis = {"lod": np.float32(0), "4x4/Const/const": floats(1, 6, 4, 4)}
     synthesis |= {f"noise{i}": floats(1, 1, r, r) for i, r in enumerate((4, 4, 8, 8))}
 
     def epilogue(name, channels):
@@ -304,7 +304,7 @@ def tf_stylegan():
 
 
 def tf_pggan(fused):
-    values = {"lod": np.float32(0).reshape(()), "4x4/Dense/weight": floats(8, 6 * 16), "4x4/Dense/bias": floats(6),
+    values = {"lod": np.float32(0), "4x4/Dense/weight": floats(8, 6 * 16), "4x4/Dense/bias": floats(6),
               "4x4/Conv/weight": floats(3, 3, 6, 6), "4x4/Conv/bias": floats(6)}
     up, shape = ("Conv0_up", (3, 3, 4, 6)) if fused else ("Conv0", (3, 3, 6, 4))
     values |= {f"8x8/{up}/weight": floats(*shape), f"8x8/{up}/bias": floats(4)}
@@ -318,6 +318,8 @@ def tensorflow_files(expected):
     def keep(name, groups):
         for prefix, values in groups.items():
             for key, value in values.items():
+                # Variables without dimensions are numpy numbers, not arrays.
+                value = np.asarray(value)
                 expected[f"{name}.{prefix}{key}"] = value
 
     def styled(cls, version, parts, **static):

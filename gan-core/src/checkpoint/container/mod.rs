@@ -156,7 +156,8 @@ fn zipped(bytes: &Bytes, path: &Path) -> Result<(Container, StateDict)> {
         return Ok((Container::Npz, npy::read_zip(archive, path)?));
     }
     let first = archive.names().next().map_or("nothing".to_owned(), pickle::shown);
-    let reason = format!("no entry is `data.pkl` (torch) or ends in `.npy` (numpy); it has {first}");
+    let reason =
+        format!("no entry is `data.pkl` (torch) or ends in `.npy` (numpy); it has {first}");
     Err(Error::format(path, "zip", reason))
 }
 
@@ -168,7 +169,7 @@ fn pickled(loaded: &Loaded, file: usize, path: &Path, format: &'static str) -> R
 /// Protocols from 2 on say so; older ones start with what they make: a mark, a name, a list or a dict.
 fn looks_pickled(bytes: &[u8]) -> bool {
     match bytes {
-        [0x80, protocol, ..] => *protocol <= 5,
+        [0x80, ..] => true,
         [b'(', second, ..] => b"dlt(ic".contains(second),
         [b'c', rest @ ..] => {
             let name = rest.split(|b| *b == b'\n').next().unwrap_or_default();
@@ -189,7 +190,9 @@ fn kind_of(bytes: &[u8]) -> Option<&'static str> {
         (b"\x89PNG", "a PNG image"),
     ];
     if bytes.get(257..262) == Some(b"ustar") {
-        return Some("a tar file, as torch wrote before version 0.2 (save it again with a newer one)");
+        return Some(
+            "a tar file, as torch wrote before version 0.2 (save it again with a newer one)",
+        );
     }
     KINDS.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, kind)| *kind)
 }

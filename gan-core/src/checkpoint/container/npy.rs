@@ -34,7 +34,9 @@ pub(super) fn read_zip(mut archive: Archive, path: &Path) -> Result<StateDict> {
     let mut dict = StateDict::default();
     let names: Vec<_> = archive.names().map(str::to_owned).collect();
     for name in names {
-        let wrong = |reason: String| Error::format(path, ZIP, format!("`{}`: {reason}", pickle::shown(&name)));
+        let wrong = |reason: String| {
+            Error::format(path, ZIP, format!("`{}`: {reason}", pickle::shown(&name)))
+        };
         let Some(key) = name.strip_suffix(".npy") else { continue };
         let bytes = archive.get(&name).map_err(|reason| Error::format(path, ZIP, reason))?;
         let (header, start) = header(&bytes).map_err(wrong)?;

@@ -98,7 +98,8 @@ impl Archive {
         if !header.starts_with(LOCAL) {
             return Err("no header where the directory says".into());
         }
-        let start = entry.start + 30 + usize::from(u16_at(header, 26)) + usize::from(u16_at(header, 28));
+        let start =
+            entry.start + 30 + usize::from(u16_at(header, 26)) + usize::from(u16_at(header, 28));
         let size = usize::try_from(entry.compressed).map_err(|_| cut())?;
         part(&self.bytes, start, size)?;
         Ok(self.bytes.slice(start..start + size))

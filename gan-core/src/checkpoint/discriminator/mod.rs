@@ -20,8 +20,8 @@ mod layout;
 mod rosinality;
 mod tensorflow;
 
-use super::layout::Layout;
 use super::host_tensor::HostTensor;
+use super::layout::Layout;
 use super::state_dict::{self, StateDict};
 use crate::error::{Error, Result};
 pub(super) use layout::describe_discriminator;

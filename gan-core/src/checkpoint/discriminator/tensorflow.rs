@@ -1,10 +1,10 @@
 //! `NVlabs/stylegan2` and `NVlabs/stylegan2-ada`: convolutions are stored `[h, w, i, o]` and matrices `[in, out]`; filters
 //! are settings.
 
+use super::super::index;
 use super::super::layout::Layout;
 use super::super::state_dict::StateDict;
 use super::super::tensorflow::{convolution, doublings, most_doublings, resample_filter};
-use super::super::index;
 use super::{Kind, leftover};
 use crate::error::Result;
 
@@ -15,7 +15,8 @@ pub(super) fn to_canonical(dict: StateDict, prefix: &str) -> Result<StateDict> {
     let (tensors, mut dict) = dict.into_parts();
     for (name, tensor) in tensors {
         // The blend of a training that is over, and images that it went through.
-        let is_lod = |part: &str| part == "lod" || part.starts_with("FromRGB_lod") && part != "FromRGB_lod0";
+        let is_lod =
+            |part: &str| part == "lod" || part.starts_with("FromRGB_lod") && part != "FromRGB_lod0";
         if name.split('/').any(is_lod) {
             continue;
         }

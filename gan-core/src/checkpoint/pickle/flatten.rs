@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::value::{Content, Heap, Node, Value};
+use crate::checkpoint::host_tensor::HostTensor;
 use crate::checkpoint::state_dict::{StateDict, weights};
 use crate::checkpoint::stored::StoredTensor;
 use crate::error::{Error, Result};
@@ -69,7 +70,8 @@ impl Flat<'_> {
     /// NVIDIA's TensorFlow files are three networks: generator, discriminator, and the generator's running average.
     fn networks(&self, root: Value) -> Option<[Value; 3]> {
         let three: [Value; 3] = self.heap.sequence(root)?.try_into().ok()?;
-        let is_network = |v: &Value| matches!(self.heap.node(*v), Some(Node::Object { is_network: true, .. }));
+        let is_network =
+            |v: &Value| matches!(self.heap.node(*v), Some(Node::Object { is_network: true, .. }));
         three.iter().all(is_network).then_some(three)
     }
 
@@ -101,7 +103,11 @@ impl Flat<'_> {
                 self.note(name, value);
                 Ok(())
             }
-            Node::Storage(_) | Node::Long(_) | Node::Global(_) | Node::ElementType(_) | Node::Array(None) => Ok(()),
+            Node::Storage(_)
+            | Node::Long
+            | Node::Global(_)
+            | Node::ElementType(_)
+            | Node::Array(None) => Ok(()),
         }
     }
 
@@ -154,7 +160,15 @@ impl Flat<'_> {
             let pair = heap.sequence(variable).unwrap_or_default();
             let &[key, value] = pair else { return Err(self.wrong("a variable that is no pair")) };
             let key = heap.text(key).ok_or_else(|| self.wrong("a variable without a name"))?;
-            self.visit(&format!("{prefix}{key}"), value, depth + 1)?;
+            let name = format!("{prefix}{key}");
+            match value {
+                // Variables without dimensions, such as strengths of noise.
+                Value::Float(x) => {
+                    let number = HostTensor { shape: vec![], data: vec![x as f32] };
+                    self.dict.insert(name, number)?;
+                }
+                _ => self.visit(&name, value, depth + 1)?,
+            }
         }
         let components = heap.entry(state, "components").and_then(|v| heap.dict(v));
         for &(key, component) in components.unwrap_or_default() {
@@ -213,7 +227,8 @@ impl Flat<'_> {
         let stored = stored(self.heap, value)
             .map_err(|found| weights(&super::shown(&name), "a tensor within its storage", found))?;
         let left = self.bytes.checked_sub(stored.span());
-        self.bytes = left.ok_or_else(|| self.wrong("tensors that share more bytes than the file has"))?;
+        self.bytes =
+            left.ok_or_else(|| self.wrong("tensors that share more bytes than the file has"))?;
         self.dict.insert_stored(name, stored)
     }
 

@@ -4,9 +4,11 @@
 //! list of names ([`globals`]), each of which puts data together; it imports nothing, calls nothing and refuses every
 //! other name. Steps, copies and nesting are bounded, so that a file costs no more than it has bytes for.
 
+mod construct;
 mod flatten;
 mod globals;
 mod machine;
+mod numpy;
 mod opcode;
 mod value;
 

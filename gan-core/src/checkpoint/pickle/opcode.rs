@@ -14,7 +14,8 @@ pub(super) enum Op {
     None,
     Bool(bool),
     Int(i64),
-    Long(Bytes),
+    /// Beyond 64 bits.
+    Long,
     Float(f64),
     Text(Bytes),
     Bytes(Bytes),
@@ -86,11 +87,11 @@ impl Reader<'_> {
             }
             0x8a => {
                 let [n] = self.array()?;
-                long(self.take(n.into())?)
+                long(&self.take(n.into())?)
             }
             0x8b => {
                 let n = u32::from_le_bytes(self.array()?);
-                long(self.take(n.into())?)
+                long(&self.take(n.into())?)
             }
             b'F' => {
                 let digits = self.line()?;
@@ -155,7 +156,10 @@ impl Reader<'_> {
             0x92 => Op::NewObjectWithKeywords,
             b'Q' => Op::PersistentId,
             other => {
-                return Err(format!("opcode 0x{other:02x} at byte {}, which no checkpoint needs", self.at - 1));
+                return Err(format!(
+                    "opcode 0x{other:02x} at byte {}, which no checkpoint needs",
+                    self.at - 1
+                ));
             }
         })
     }
@@ -212,13 +216,13 @@ fn not_a(what: &str, found: &str) -> String {
 }
 
 /// Little-endian two's complement of any length.
-fn long(bytes: Bytes) -> Op {
+fn long(bytes: &[u8]) -> Op {
     if bytes.len() > 8 {
-        return Op::Long(bytes);
+        return Op::Long;
     }
     let sign = if bytes.last().is_some_and(|b| b & 0x80 != 0) { 0xff } else { 0 };
     let mut all = [sign; 8];
-    all[..bytes.len()].copy_from_slice(&bytes);
+    all[..bytes.len()].copy_from_slice(bytes);
     Op::Int(i64::from_le_bytes(all))
 }
 

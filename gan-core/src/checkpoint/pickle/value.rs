@@ -20,8 +20,8 @@ pub(crate) enum Node {
     /// UTF-8, checked.
     Text(Bytes),
     Bytes(Bytes),
-    /// An integer beyond 64 bits, little-endian two's complement.
-    Long(Bytes),
+    /// An integer beyond 64 bits, which nothing here needs.
+    Long,
     /// List, tuple or set.
     Sequence(Vec<Value>),
     Dict(Vec<(Value, Value)>),
@@ -92,7 +92,9 @@ impl ElementType {
             "b1" | "?" => NumberFormat::Bool,
             other => {
                 let other: String = other.chars().take(20).flat_map(char::escape_default).collect();
-                return Err(format!("a numpy array of type `{other}`, which is none of f2, f4, f8, i1 to i8, u1, b1"));
+                return Err(format!(
+                    "a numpy array of type `{other}`, which is none of f2, f4, f8, i1 to i8, u1, b1"
+                ));
             }
         };
         if (order || self.big_endian) && format.size() > 1 {

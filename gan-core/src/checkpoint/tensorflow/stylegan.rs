@@ -3,7 +3,9 @@
 use super::super::genforce::embedding;
 use super::super::layout::Family;
 use super::super::state_dict::StateDict;
-use super::super::{Canonical, Layout, index, leftover, mean_latent, paired_convolution, up_weight};
+use super::super::{
+    Canonical, Layout, index, leftover, mean_latent, paired_convolution, up_weight,
+};
 use super::{convolution, dense_as_convolution, doublings, most_doublings, of_lod, outer, setting};
 use crate::error::Result;
 

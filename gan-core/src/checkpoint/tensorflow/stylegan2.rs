@@ -31,7 +31,8 @@ pub(in crate::checkpoint) fn to_canonical(dict: StateDict, prefix: &str) -> Resu
             continue;
         }
         // The blend of a training that is over, and images that it went through.
-        let is_lod = |part: &str| part == "lod" || part.starts_with("ToRGB_lod") && part != "ToRGB_lod0";
+        let is_lod =
+            |part: &str| part == "lod" || part.starts_with("ToRGB_lod") && part != "ToRGB_lod0";
         if name.split('/').any(is_lod) {
             continue;
         }
@@ -102,9 +103,7 @@ fn convert(name: &str, place: &str, mut tensor: HostTensor) -> Result<HostTensor
             tensor.data.iter_mut().for_each(|b| *b += 1.0);
             Ok(tensor)
         }
-        ["weight", "conv0"] => {
-            Ok(convolution(name, &tensor)?.scale_by_fan_in(name)?.rotate_180())
-        }
+        ["weight", "conv0"] => Ok(convolution(name, &tensor)?.scale_by_fan_in(name)?.rotate_180()),
         ["weight", "conv1"] => convolution(name, &tensor)?.scale_by_fan_in(name),
         ["weight", "skip"] => Ok(convolution(name, &tensor)?.rotate_180()),
         ["weight", "torgb"] => convolution(name, &tensor),

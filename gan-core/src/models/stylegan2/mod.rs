@@ -54,6 +54,8 @@ impl StyleGan2 {
     /// # Errors
     /// As [`StyleGan2::open`].
     pub fn from_state_dict(dict: StateDict, options: &Options, device: &Device) -> Result<Self> {
+        let said = checkpoint::conv_clamp(&dict, &["G_ema.", "Gs.", "synthesis."]);
+        let options = &Options { conv_clamp: options.conv_clamp.or(said), ..options.clone() };
         let canonical = checkpoint::canonical(dict)?;
         let mut params = Params::upload(canonical.dict, device)?;
         let mapping = Mapping::new(
