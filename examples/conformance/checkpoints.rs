@@ -20,7 +20,7 @@ pub(super) fn find(what: &str) -> Option<Check> {
     }
 }
 
-/// Each of the files gives the same tensors and images; of results that several give, the worst is judged.
+/// Each of the files gives the case's tensors and images; where one does not, its result is the one that is judged.
 fn expected(case: &Case, device: &Device) -> Result<Outputs> {
     let mut all = Outputs::default();
     for file in case.settings.list("files")? {

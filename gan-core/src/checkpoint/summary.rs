@@ -3,8 +3,9 @@
 use std::fmt;
 
 use super::container::Container;
-use super::layout::{Family, Layout, recognise};
+use super::layout::{Family, Layout, generator_names, recognise};
 use super::state_dict::StateDict;
+use super::tensorflow::most_doublings;
 
 /// An opened file.
 #[derive(Clone, Debug)]
@@ -42,7 +43,7 @@ impl Checkpoint {
         Summary {
             container: self.container,
             generator,
-            resolution: generator.and_then(|_| resolution(dict)),
+            resolution: generator.and_then(|(_, layout)| resolution(dict, layout)),
             tensors: dict.len(),
             parameters: dict.names().map(values).sum(),
             licence: licence.iter().find_map(|key| dict.metadata().get(*key).cloned()),
@@ -76,33 +77,22 @@ impl fmt::Display for Summary {
 }
 
 /// The largest side in the generator's names, or as many doublings as they number.
-fn resolution(dict: &StateDict) -> Option<usize> {
-    let (_, layout) = recognise(dict).ok()?;
-    let names = super::layout::generator_names(dict);
-    let number = |text: &str| text.parse::<usize>().ok().filter(|n| *n <= 1 << 16);
-    let largest = |numbers: &mut dyn Iterator<Item = usize>| numbers.max();
-    // Numbers after a mark, up to the next dot or cross.
-    let after = |mark: &'static str| {
-        names.iter().filter_map(move |name| {
-            let rest = name.split(mark).nth(1)?;
-            number(rest.split(['.', 'x', '/']).next()?)
-        })
+fn resolution(dict: &StateDict, layout: Layout) -> Option<usize> {
+    let names = generator_names(dict);
+    // The largest number after a mark, up to the next dot.
+    let largest = |mark: &str| {
+        let number = |name: &&str| name.split_once(mark)?.1.split('.').next()?.parse().ok();
+        names.iter().filter_map(number).max()
     };
-    let doublings = |n: usize| (n < 16).then(|| 4 << n);
-    match layout {
-        Layout::Nvidia => largest(&mut after("b")),
-        Layout::TensorFlow => doublings(
-            super::tensorflow::most_doublings(&dict.subset("Gs."))
-                .max(super::tensorflow::most_doublings(dict)),
-        ),
-        Layout::Rosinality => doublings(largest(&mut after("to_rgbs."))? + 1),
-        Layout::Genforce | Layout::InterfaceGan | Layout::MganPrior => {
-            doublings(largest(&mut after("output"))?)
-        }
+    let doublings = match layout {
+        Layout::Nvidia => return largest("b").filter(|side| *side <= 4 << 16),
+        Layout::TensorFlow => most_doublings(names.iter().copied()),
+        Layout::Rosinality => largest("to_rgbs.")? + 1,
+        Layout::Genforce | Layout::InterfaceGan | Layout::MganPrior => largest("output")?,
+        // Every second block doubles; attention has no normalisation.
         Layout::HuggingFace => {
-            // Every second block doubles; attention has no normalisation.
-            let blocks = names.iter().filter(|n| n.ends_with("bn_0.running_means")).count();
-            doublings(blocks / 2)
+            names.iter().filter(|name| name.ends_with("bn_0.running_means")).count() / 2
         }
-    }
+    };
+    (doublings < 16).then(|| 4 << doublings)
 }

@@ -132,7 +132,7 @@ def numpy_files(expected):
     np.save(HERE / "boundary_dict.npy", meta, allow_pickle=True)
     expected["boundary_dict.boundary"] = boundary
     w = floats(1, 6, 8)
-    np.savez(HERE / "projected_w.npz", w=w)
+    np.savez(HERE / "projected_w.npz", w=w, names=np.array(["first", "second"]))
     np.savez_compressed(HERE / "compressed.npz", w=w, zeros=np.zeros((64, 64), np.float32), half=w.astype(np.float16))
     expected["npz.w"] = w
     lists = [["conv", "rgb"], [floats(5, 2), floats(5, 3)]]

@@ -43,6 +43,10 @@ pub(super) fn read_zip(mut archive: Archive, path: &Path) -> Result<StateDict> {
         if header.of.is_object() {
             return Err(wrong("an array of Python objects in an archive".into()));
         }
+        if header.of.is_text() {
+            dict.set_metadata(key, "an array of texts, which are not read");
+            continue;
+        }
         insert(&mut dict, key.to_owned(), header, bytes.slice(start..))?;
     }
     Ok(dict)

@@ -74,7 +74,7 @@ impl Machine<'_> {
             }
             Known::Scalar => return self.scalar(&args),
             Known::Array | Known::NewArray => Node::Array(None),
-            Known::FromBuffer => self.from_buffer(&args)?,
+            Known::FromBuffer => self.array_of_buffer(&args)?,
             Known::Persistent => self.persistent(&args)?,
         };
         Ok(self.add(node))

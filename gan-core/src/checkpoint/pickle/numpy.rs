@@ -30,7 +30,7 @@ impl Machine<'_> {
     }
 
     /// numpy's `(bytes, element type, shape, order)`.
-    pub(super) fn from_buffer(&self, args: &[Value]) -> Parsed<Node> {
+    pub(super) fn array_of_buffer(&self, args: &[Value]) -> Parsed<Node> {
         let [data, of, shape, order] = *args else { return Err(too_few("_frombuffer")) };
         let parts = (self.heap.bytes(data), self.heap.node(of), self.heap.sizes(shape));
         let (Some(data), Some(Node::ElementType(of)), Some(shape)) = parts else {

@@ -103,6 +103,10 @@ impl ElementType {
         Ok(format)
     }
 
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self.code.trim_ascii_start(), [b'<' | b'>' | b'|', b'U' | b'S', ..])
+    }
+
     pub(crate) fn is_object(&self) -> bool {
         matches!(&self.code[..], b"O" | b"|O" | b"O8" | b"|O8" | b"O4")
     }

@@ -31,9 +31,9 @@ pub(super) fn doublings(part: &str) -> Option<usize> {
 }
 
 /// The k of the largest such part in any name.
-pub(super) fn most_doublings(dict: &StateDict) -> usize {
+pub(super) fn most_doublings<'a>(names: impl Iterator<Item = &'a str>) -> usize {
     let of = |name: &str| name.split('/').filter_map(doublings).max();
-    dict.names().filter_map(of).max().unwrap_or(0)
+    names.filter_map(of).max().unwrap_or(0)
 }
 
 /// The k of `ToRGB_lod2`, counted from the full resolution, in a network of so many doublings.

@@ -9,7 +9,7 @@ use crate::error::Result;
 
 /// Renames and converts all tensors.
 pub(in crate::checkpoint) fn to_canonical(dict: StateDict) -> Result<Canonical> {
-    let most = most_doublings(&dict);
+    let most = most_doublings(dict.names());
     let (tensors, mut dict) = dict.into_parts();
     for (name, tensor) in tensors {
         if name == "lod" {

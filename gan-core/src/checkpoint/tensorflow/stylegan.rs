@@ -21,7 +21,7 @@ pub(in crate::checkpoint) fn to_canonical(
         Some("false") => Some(false),
         _ => None,
     };
-    let most = most_doublings(&dict);
+    let most = most_doublings(dict.names());
     let (tensors, mut dict) = dict.into_parts();
     for (name, tensor) in tensors {
         match name.as_str() {

@@ -55,7 +55,7 @@ impl StyleGan2 {
     /// As [`StyleGan2::open`].
     pub fn from_state_dict(dict: StateDict, options: &Options, device: &Device) -> Result<Self> {
         let said = checkpoint::conv_clamp(&dict, &["G_ema.", "Gs.", "synthesis."]);
-        let options = &Options { conv_clamp: options.conv_clamp.or(said), ..options.clone() };
+        let options = &Options { conv_clamp: options.conv_clamp.or(said), ..*options };
         let canonical = checkpoint::canonical(dict)?;
         let mut params = Params::upload(canonical.dict, device)?;
         let mapping = Mapping::new(

@@ -77,7 +77,7 @@ impl StyleGan2Discriminator {
     ) -> Result<Self> {
         let said = checkpoint::conv_clamp(&dict, &["D.", "b"]);
         let conv_clamp = options.conv_clamp.or(said);
-        let options = &DiscriminatorOptions { conv_clamp, ..options.clone() };
+        let options = &DiscriminatorOptions { conv_clamp, ..*options };
         let (layout, dict) = checkpoint::canonical_stylegan2_discriminator(dict)?;
         let mut params = Params::upload(dict, device)?;
         let network = Self::new(&mut params, "", options)?;
