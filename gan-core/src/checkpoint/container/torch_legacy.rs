@@ -2,6 +2,7 @@
 //! number, a version, the writing machine, the values, the keys of their storages), then for each key the number of
 //! elements and the elements.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -48,12 +49,16 @@ pub(in crate::checkpoint) fn load(bytes: &Bytes, budget: &mut Budget) -> Result<
     let keys = pickle::load(bytes, values.end, budget)?;
     let list = keys.heap.sequence(keys.root).ok_or("keys that are no list")?;
 
+    let storages = &mut values.heap.storages;
+    let mut owners: HashMap<Bytes, Vec<usize>> = HashMap::new();
+    for (place, storage) in storages.iter().enumerate() {
+        owners.entry(storage.key.clone()).or_default().push(place);
+    }
     let mut at = keys.end;
     for key in list {
-        let key = keys.heap.text(*key).ok_or("a key that is no text")?;
-        let owners = values.heap.storages.iter_mut().filter(|s| s.key == key.as_bytes());
-        let mut owners: Vec<_> = owners.collect();
-        let size = owners.first().ok_or("a storage that no tensor refers to")?.format.size();
+        let key = keys.heap.name(*key).ok_or("a key that is no text")?;
+        let places = owners.remove(key.as_bytes()).ok_or("a storage that no tensor refers to")?;
+        let size = storages[places[0]].format.size();
         let header = bytes.get(at..).and_then(|rest| rest.first_chunk());
         let elements = header.map(|b| u64::from_le_bytes(*b)).ok_or_else(cut)?;
         let start = at + 8;
@@ -62,8 +67,8 @@ pub(in crate::checkpoint) fn load(bytes: &Bytes, budget: &mut Budget) -> Result<
             .and_then(|n| n.checked_mul(size)?.checked_add(start))
             .filter(|end| *end <= bytes.len())
             .ok_or_else(cut)?;
-        for owner in &mut owners {
-            owner.bytes = Some(bytes.slice(start..end));
+        for place in places {
+            storages[place].bytes = Some(bytes.slice(start..end));
         }
         at = end;
     }

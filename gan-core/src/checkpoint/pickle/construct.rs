@@ -10,6 +10,8 @@ use crate::checkpoint::number::NumberFormat;
 
 /// A pickle in a pickle: storages of NVIDIA's files.
 const MAX_NESTING: usize = 2;
+/// Where source code says whose it is.
+const MAX_HEADING: usize = 1024;
 
 impl Machine<'_> {
     pub(super) fn apply(&mut self, callee: Value, arguments: Value) -> Parsed<Value> {
@@ -66,7 +68,7 @@ impl Machine<'_> {
             }
             Known::LoadFromBytes => self.nested(&args)?,
             Known::ElementType => {
-                let code = args.first().and_then(|v| self.heap.text(*v)).unwrap_or_default();
+                let code = args.first().and_then(|v| self.heap.name(*v)).unwrap_or_default();
                 let code = Bytes::copy_from_slice(
                     code.get(..code.len().min(32)).unwrap_or_default().as_bytes(),
                 );
@@ -117,7 +119,7 @@ impl Machine<'_> {
         else {
             return Err(wrong());
         };
-        let key = match (self.heap.text(tag), self.heap.text(key)) {
+        let key = match (self.heap.name(tag), self.heap.name(key)) {
             (Some("storage"), Some(key)) => {
                 Bytes::copy_from_slice(key.get(..key.len().min(64)).unwrap_or_default().as_bytes())
             }
@@ -170,6 +172,7 @@ impl Machine<'_> {
     /// `{class_name, module_src, state, ...}`, of which the source is looked at for its licence only.
     fn persistent(&mut self, args: &[Value]) -> Parsed<Node> {
         let meta = args.first().copied().ok_or_else(|| too_few("_reconstruct_persistent_obj"))?;
+        self.budget.spend_steps(self.heap.dict(meta).map_or(0, <[_]>::len))?;
         let state = self.heap.entry(meta, "state").ok_or("an object without its state")?;
         self.note_licence(meta, "module_src");
         Ok(Node::Object { is_network: false, state })
@@ -179,10 +182,11 @@ impl Machine<'_> {
         if self.heap.licence.is_some() {
             return;
         }
-        let source = self.heap.entry(dict, key).and_then(|v| self.heap.text(v));
-        let line = source.and_then(|s| s.lines().take(20).find(|l| l.contains("Copyright")));
-        let line = line.map(|l| super::shown(l.trim_matches(['#', ' ', '"'])));
-        self.heap.licence = line;
+        let source = self.heap.entry(dict, key).and_then(|v| self.heap.node(v));
+        let Some(Node::Text(source) | Node::Bytes(source)) = source else { return };
+        let start = String::from_utf8_lossy(&source[..source.len().min(MAX_HEADING)]);
+        let line = start.lines().find(|line| line.contains("Copyright"));
+        self.heap.licence = line.map(|line| super::shown(line.trim_matches(['#', ' ', '"'])));
     }
 
     pub(super) fn build(&mut self, state: Value) -> Parsed<()> {
@@ -190,6 +194,7 @@ impl Machine<'_> {
         let node = match self.heap.nodes.get(place) {
             Some(&Node::Object { is_network, .. }) => {
                 if is_network {
+                    self.budget.spend_steps(self.heap.dict(state).map_or(0, <[_]>::len))?;
                     self.note_licence(state, "build_module_src");
                 }
                 // With slots, a pair of dicts.
@@ -200,7 +205,7 @@ impl Machine<'_> {
                 Node::Object { is_network, state }
             }
             Some(Node::ElementType(of)) => {
-                let order = self.heap.sequence(state).and_then(|s| self.heap.text(*s.get(1)?));
+                let order = self.heap.sequence(state).and_then(|s| self.heap.name(*s.get(1)?));
                 Node::ElementType(ElementType { big_endian: order == Some(">"), ..of.clone() })
             }
             Some(Node::Array(None)) => self.array(state)?,

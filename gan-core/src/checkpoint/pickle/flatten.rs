@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::value::{Content, Heap, Node, Value};
+use super::value::{Content, Heap, MAX_NAME, Node, Value};
 use crate::checkpoint::host_tensor::HostTensor;
 use crate::checkpoint::state_dict::{StateDict, weights};
 use crate::checkpoint::stored::StoredTensor;
@@ -14,8 +14,6 @@ pub(crate) const SOLE: &str = "tensor";
 
 const MAX_VISITS: usize = 1 << 20;
 const MAX_DEPTH: usize = 32;
-/// Longer strings, such as source code, are left out.
-const MAX_TEXT: usize = 1024;
 /// Longer lists, such as those of an optimiser, are left out.
 const MAX_LIST: usize = 32;
 const MAX_METADATA: usize = 1 << 14;
@@ -76,7 +74,10 @@ impl Flat<'_> {
     }
 
     fn visit(&mut self, name: &str, value: Value, depth: usize) -> Result<()> {
-        self.visits = self.visits.checked_sub(1).ok_or_else(|| self.wrong("too many values"))?;
+        self.spend(1)?;
+        if name.len() > MAX_NAME {
+            return Err(self.wrong("a name of more than 1024 bytes"));
+        }
         if depth > MAX_DEPTH {
             return Err(self.wrong("values nested too deeply, or in themselves"));
         }
@@ -111,13 +112,24 @@ impl Flat<'_> {
         }
     }
 
+    /// Values that are looked at.
+    fn spend(&mut self, visits: usize) -> Result<()> {
+        let left = self.visits.checked_sub(visits);
+        self.visits = left.ok_or_else(|| self.wrong("too many values"))?;
+        Ok(())
+    }
+
     fn dict(&mut self, name: &str, dict: Value, depth: usize) -> Result<()> {
         for &(key, value) in self.heap.dict(dict).unwrap_or_default() {
             let key = match key {
                 Value::Int(n) => n.to_string(),
-                key => match self.heap.text(key) {
-                    Some(text) => text.to_owned(),
-                    None => continue,
+                key => match (self.heap.name(key), self.heap.node(key)) {
+                    (Some(text), _) => text.to_owned(),
+                    (None, Some(Node::Text(_))) => {
+                        return Err(self.wrong("a name of more than 1024 bytes"));
+                    }
+                    // Keys of other kinds name nothing.
+                    _ => continue,
                 },
             };
             self.visit(&join(name, &key), value, depth + 1)?;
@@ -127,6 +139,7 @@ impl Flat<'_> {
 
     /// A torch module's tensors and parts, or any other object's attributes.
     fn object(&mut self, name: &str, state: Value, depth: usize) -> Result<()> {
+        self.spend(self.heap.dict(state).map_or(0, <[_]>::len))?;
         let parts = ["_parameters", "_buffers", "_modules"].map(|key| self.heap.entry(state, key));
         if parts.iter().all(Option::is_none) {
             return self.dict(name, state, depth);
@@ -144,6 +157,7 @@ impl Flat<'_> {
 
     /// A TensorFlow network: its variables, and those of its components. Their names have slashes.
     fn network(&mut self, name: &str, state: Value, depth: usize) -> Result<()> {
+        self.spend(self.heap.dict(state).map_or(0, <[_]>::len))?;
         if let Some(settings) = self.heap.entry(state, "static_kwargs") {
             self.visit(&join(name, "static_kwargs"), settings, depth + 1)?;
         }
@@ -155,11 +169,13 @@ impl Flat<'_> {
             return Err(self.wrong("networks nested too deeply, or in themselves"));
         }
         let heap = self.heap;
+        self.spend(1 + heap.dict(state).map_or(0, <[_]>::len))?;
         let variables = heap.entry(state, "variables").and_then(|v| heap.sequence(v));
         for &variable in variables.ok_or_else(|| self.wrong("a network without variables"))? {
             let pair = heap.sequence(variable).unwrap_or_default();
             let &[key, value] = pair else { return Err(self.wrong("a variable that is no pair")) };
-            let key = heap.text(key).ok_or_else(|| self.wrong("a variable without a name"))?;
+            let key = heap.name(key).ok_or_else(|| self.wrong("a variable without a name"))?;
+            self.spend(1)?;
             let name = format!("{prefix}{key}");
             match value {
                 // Variables without dimensions, such as strengths of noise.
@@ -172,7 +188,7 @@ impl Flat<'_> {
         }
         let components = heap.entry(state, "components").and_then(|v| heap.dict(v));
         for &(key, component) in components.unwrap_or_default() {
-            let Some(key) = heap.text(key) else { continue };
+            let Some(key) = heap.name(key) else { continue };
             if let Some(Node::Object { is_network: true, state }) = heap.node(component) {
                 self.variables(&format!("{prefix}{key}/"), *state, depth + 1)?;
             }
@@ -181,6 +197,7 @@ impl Flat<'_> {
     }
 
     fn sequence(&mut self, name: &str, values: &[Value], depth: usize) -> Result<()> {
+        self.spend(values.len())?;
         let holds = |v: &Value| !matches!(self.heap.node(*v), None | Some(Node::Text(_)));
         if values.iter().any(holds) {
             for (i, &value) in values.iter().enumerate() {
@@ -202,7 +219,7 @@ impl Flat<'_> {
     }
 
     fn set(&mut self, name: &str, text: String) {
-        if self.dict.metadata().len() < MAX_METADATA && !name.is_empty() && name.len() <= MAX_TEXT {
+        if self.dict.metadata().len() < MAX_METADATA && !name.is_empty() {
             self.dict.set_metadata(name, text);
         }
     }
@@ -214,22 +231,20 @@ impl Flat<'_> {
             Value::Int(value) => Some(value.to_string()),
             Value::Float(value) => Some(value.to_string()),
             Value::At(_) => {
-                let text = self.heap.text(value)?;
-                (text.len() <= MAX_TEXT && !text.contains(char::is_control))
-                    .then(|| text.to_owned())
+                let text = self.heap.name(value)?;
+                (!text.contains(char::is_control)).then(|| text.to_owned())
             }
         }
     }
 
     fn tensor(&mut self, name: &str, value: Value) -> Result<()> {
         let name = if name.is_empty() { SOLE } else { name };
-        let name: String = name.chars().take(1024).collect();
         let stored = stored(self.heap, value)
-            .map_err(|found| weights(&super::shown(&name), "a tensor within its storage", found))?;
+            .map_err(|found| weights(&super::shown(name), "a tensor within its storage", found))?;
         let left = self.bytes.checked_sub(stored.span());
         self.bytes =
             left.ok_or_else(|| self.wrong("tensors that share more bytes than the file has"))?;
-        self.dict.insert_stored(name, stored)
+        self.dict.insert_stored(name.to_owned(), stored)
     }
 
     fn wrong(&self, reason: &str) -> Error {

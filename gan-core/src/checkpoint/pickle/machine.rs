@@ -156,9 +156,9 @@ impl Machine<'_> {
             Op::Global(module, name) => self.global(module, name)?,
             Op::StackGlobal => {
                 let (name, module) = (self.pop()?, self.pop()?);
-                let text = |v| self.heap.text(v).map(str::to_owned);
+                let text = |v| self.heap.name(v).map(str::to_owned);
                 let (module, name) =
-                    text(module).zip(text(name)).ok_or("a name that is no text")?;
+                    text(module).zip(text(name)).ok_or("a name that is no text, or a long one")?;
                 self.global(module, name)?;
             }
             Op::Reduce | Op::NewObject => {

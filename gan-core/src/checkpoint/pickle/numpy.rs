@@ -37,7 +37,7 @@ impl Machine<'_> {
             return Err("a numpy array without bytes, type and shape".into());
         };
         let content = Content::Numbers(of.number_format()?, data.clone());
-        let fortran = self.heap.text(order) == Some("F");
+        let fortran = self.heap.name(order) == Some("F");
         Ok(Node::Array(Some(Array { shape, fortran, content })))
     }
 

@@ -5,6 +5,11 @@ use bytes::Bytes;
 use super::globals::Known;
 use crate::checkpoint::number::NumberFormat;
 
+/// Bytes of the longest name.
+pub(super) const MAX_NAME: usize = 1024;
+/// Of numpy.
+const MAX_RANK: usize = 32;
+
 /// A value: small ones themselves, others by their place in the [`Heap`], where several may refer to one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Value {
@@ -152,6 +157,16 @@ impl Heap {
         }
     }
 
+    /// A text that may name something. Looking at longer ones again and again would take long.
+    pub(crate) fn name(&self, value: Value) -> Option<&str> {
+        match self.node(value)? {
+            Node::Text(bytes) | Node::Bytes(bytes) if bytes.len() <= MAX_NAME => {
+                std::str::from_utf8(bytes).ok()
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn bytes(&self, value: Value) -> Option<&Bytes> {
         match self.node(value)? {
             Node::Bytes(bytes) => Some(bytes),
@@ -173,9 +188,9 @@ impl Heap {
         }
     }
 
-    /// The value of a dict's key.
+    /// The value of a dict's key, in as many steps as the dict has entries.
     pub(crate) fn entry(&self, dict: Value, key: &str) -> Option<Value> {
-        let found = self.dict(dict)?.iter().find(|(k, _)| self.text(*k) == Some(key))?;
+        let found = self.dict(dict)?.iter().find(|(k, _)| self.name(*k) == Some(key))?;
         Some(found.1)
     }
 
@@ -185,6 +200,10 @@ impl Heap {
             Value::Int(n) => usize::try_from(*n).ok(),
             _ => None,
         };
-        self.sequence(value)?.iter().map(size).collect()
+        let values = self.sequence(value)?;
+        if values.len() > MAX_RANK {
+            return None;
+        }
+        values.iter().map(size).collect()
     }
 }

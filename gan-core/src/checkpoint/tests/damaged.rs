@@ -91,6 +91,43 @@ fn values_in_themselves_and_deep_ones() {
 }
 
 #[test]
+fn one_large_value_used_often() {
+    // A list of a million numbers as the shape of many tensors, as items of a list, and as keys of dicts.
+    let mut list = b"\x80\x02](".to_vec();
+    list.extend([b'K', 1].repeat(1 << 20));
+    list.extend(b"eq\x00");
+    let mut shapes = list.clone();
+    shapes.extend(b"ctorch._utils\n_rebuild_tensor_v2\nq\x01(");
+    shapes.extend(b"h\x01(K\x00K\x00h\x00h\x00tR".repeat(10_000));
+    shapes.extend(b"t.");
+    survives(shapes, "shapes").unwrap_err();
+    let mut items = list.clone();
+    items.extend(b"(");
+    items.extend(b"h\x00".repeat(1 << 20));
+    items.extend(b"t.");
+    assert_says(&items, "too many values");
+    let mut dicts = list;
+    dicts.extend(b"ccollections\nOrderedDict\nq\x01(");
+    dicts.extend(b"h\x01h\x00\x85R".repeat(1 << 18));
+    dicts.extend(b"t.");
+    survives(dicts, "dicts").unwrap_err();
+
+    // A text of megabytes as the name of everything.
+    let mut name = b"\x80\x04X\x00\x00\x40\x00".to_vec();
+    name.extend([b'a'].repeat(4 << 20));
+    name.extend(b"q\x00");
+    let mut keys = name.clone();
+    keys.extend(b"}(");
+    keys.extend(b"h\x00h\x00".repeat(1 << 18));
+    keys.extend(b"u.");
+    assert_says(&keys, "a name of more than 1024 bytes");
+    let mut globals = name;
+    globals.extend(b"h\x00h\x00\x93");
+    globals.push(b'.');
+    assert_says(&globals, "or a long one");
+}
+
+#[test]
 fn opcodes_that_lie() {
     for (pickle, words) in [
         (&b"\x80\x06N."[..], "protocol 6"),
