@@ -1,7 +1,8 @@
 //! Zip archives: where the entries of torch's and numpy's files lie.
 //!
 //! Those writers store entries as they are, so an entry is a view of the file. Compressed ones are inflated, no further
-//! than the archive says and no more than the file's size allows.
+//! than the archive says and no more than the file's size allows. Only their checksums are compared: those of stored
+//! entries would mean to read the whole file.
 
 use std::collections::BTreeMap;
 
