@@ -34,7 +34,7 @@ fn expected(case: &Case, device: &Device) -> Result<Outputs> {
         for result in compare(case, &one, "") {
             let is_worse = |old: &Output| match old {
                 Output::Judged { .. } => false,
-                Output::Array(_) => result.problem.is_some() || !(result.error <= result.tolerance),
+                Output::Array(_) => !result.is_met(),
             };
             if all.get(&result.tensor).is_none_or(is_worse)
                 && let Some(Output::Array(array)) = one.get(&result.tensor)
