@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -14,7 +15,9 @@ use gan_benches::{
 };
 use gan_core::backend::cpu::Cpu;
 use gan_core::backend::{Arg, Backend, DType, HostData, Prim, Storage};
-use gan_core::{Device, Generator, Noise, Order, Seeds, StyleBased, Tensor, WPlus, Z, grad};
+use gan_core::{
+    Device, Generator, Noise, Order, Seeds, StyleBased, StyleGan2, Tensor, WPlus, Z, grad,
+};
 
 /// Time, arithmetic and algorithm of each primitive of an image.
 #[derive(Parser)]
@@ -25,6 +28,9 @@ struct Flags {
     /// Pixels of a StyleGAN2: 256 or 1024
     #[arg(long, default_value_t = 256)]
     size: usize,
+    /// A StyleGAN2 of a file instead
+    #[arg(long)]
+    model: Option<PathBuf>,
     /// Images at once
     #[arg(long, default_value_t = 1)]
     batch: usize,
@@ -67,6 +73,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 type Run = Box<dyn Fn() -> gan_core::Result<()>>;
 
 fn network(flags: &Flags, device: &Device) -> Result<Run, Box<dyn Error>> {
+    if let Some(path) = &flags.model {
+        return Ok(styled(StyleGan2::open(path, device)?, flags)?);
+    }
     let size = match flags.size {
         256 => S256,
         1024 => S1024,

@@ -9,6 +9,7 @@ use super::View;
 use super::disjoint::Disjoint;
 use super::microkernel::Microkernel;
 use super::packing::{PackKey, PackedMatrix, PackedWeight, Patch, Source, Taps};
+use super::tasks::at_once;
 use super::tiles::{Scratch, patches, row_blocks};
 use crate::backend::Conv;
 
@@ -68,6 +69,11 @@ pub(super) fn transposed_phases(
     phases
 }
 
+/// Points of the largest phase.
+fn most_points(phases: &[Phase]) -> usize {
+    phases.iter().map(|phase| phase.grid[0] * phase.grid[1]).max().unwrap_or(0)
+}
+
 /// Packs `weight [a, b, kh, kw]`, a matrix for each phase (outer) and group (inner). Rows are the output channels: `a`,
 /// or, transposed, `b`.
 pub(super) fn packed_weight(
@@ -119,6 +125,7 @@ pub(super) fn conv2d(
     out: &mut [f32],
 ) {
     let phases = [forward_phase(conv, [weight.shape[2], weight.shape[3]], [shape[2], shape[3]])];
+    let kernel = kernel.for_columns(most_points(&phases));
     let packed = packed_weight(kernel, weight, &phases, [1, 1], conv.groups, false);
     Work { kernel, phases: &phases, packed: &packed, in_step: conv.stride, out_step: [1, 1] }.run(
         x,
@@ -139,6 +146,7 @@ pub(super) fn conv_input(
 ) {
     let taps = [weight.shape[2], weight.shape[3]];
     let phases = transposed_phases(conv.stride, conv.padding, taps, [shape[2], shape[3]]);
+    let kernel = kernel.for_columns(most_points(&phases));
     let packed = packed_weight(kernel, weight, &phases, conv.stride, conv.groups, true);
     Work { kernel, phases: &phases, packed: &packed, in_step: [1, 1], out_step: conv.stride }.run(
         g,
@@ -177,8 +185,11 @@ impl Work<'_> {
             }
         }
         let out = Disjoint::new(out);
-        tasks.into_par_iter().for_each_init(
-            Scratch::default,
+        let points: usize =
+            self.phases.iter().map(|p| p.grid[0] * p.grid[1] * p.kernel.len()).sum();
+        let least = at_once(tasks.len(), n * points * co * group_in);
+        tasks.into_par_iter().with_min_len(least).for_each_init(
+            Scratch::kept,
             |scratch, (p, image, group, patch, rows)| {
                 let phase = &self.phases[p];
                 let channels =

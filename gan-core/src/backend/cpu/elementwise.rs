@@ -205,7 +205,7 @@ pub(super) fn demodulated_act_grad(op: &BiasAct, [g, y, d]: [&[f32]; 3], out: &m
     let slope = slope(op);
     let plane = out.len() / d.len();
     let planes = out.par_chunks_mut(plane).zip(g.par_chunks(plane).zip(y.par_chunks(plane)));
-    planes.zip(d).for_each(|((out, (g, y)), &d)| {
+    planes.with_min_len(CHUNK.div_ceil(plane)).zip(d).for_each(|((out, (g, y)), &d)| {
         out.iter_mut().zip(g.iter().zip(y)).for_each(|(o, (&g, &y))| *o = g * slope(y) * d);
     });
 }

@@ -16,6 +16,7 @@ mod resample;
 mod shape;
 mod simd;
 mod styled;
+mod tasks;
 mod tiles;
 mod winograd;
 

@@ -21,7 +21,7 @@ pub(super) fn sum_product(a: View<'_>, b: View<'_>, out: &mut [f32]) {
     let [images, repeated, _, _] = b.dims4();
     let plane = h * w;
     let (a, b) = (a.values(), b.values());
-    out.par_iter_mut().enumerate().for_each(|(i, out)| {
+    out.par_iter_mut().with_min_len(CHUNK.div_ceil(plane)).enumerate().for_each(|(i, out)| {
         let (image, channel) = (i / channels, i % channels);
         let start = (image % images * repeated + channel % repeated) * plane;
         let (a, b) = (&a[i * plane..][..plane], &b[start..][..plane]);

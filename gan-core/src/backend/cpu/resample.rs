@@ -3,12 +3,17 @@
 use rayon::prelude::*;
 
 use super::View;
+use super::tasks::at_once;
 use crate::backend::{Factors, UpFirDn};
 
 pub(super) fn upfirdn(op: &UpFirDn, x: View<'_>, shape: &[usize], out: &mut [f32]) {
     let [_, _, h, w] = x.dims4();
     let output = [shape[2], shape[3]];
+    let count = x.values().len() / (h * w);
+    // Each value is read and written about as fast as eight are multiplied.
+    let least = at_once(count, 8 * (x.values().len() + out.len()));
     let planes = out.par_chunks_mut(output[0] * output[1]).zip(x.values().par_chunks(h * w));
+    let planes = planes.with_min_len(least);
     match &op.filter.factors {
         Some(Factors { column, row }) => {
             let vertical = Pass::new(op, 0, column, h, output[0], op.gain);

@@ -6,6 +6,7 @@
 //! `(2h+1) x (2w+1)` pixels is never stored. Tiles overlap by a pixel or two, which costs 13 % of the multiply-adds at
 //! 16 x 32 and saves two passes over memory.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -17,6 +18,7 @@ use super::elementwise::activate;
 use super::microkernel::Microkernel;
 use super::packing::{PackedWeight, Patch, Source, Taps};
 use super::resample::{Pass, oriented};
+use super::tasks::{Kept, at_once};
 use super::tiles::{Scratch, patches, rectangles, row_blocks};
 use super::winograd::{Convolution, Form, Leaky, UpSampling};
 use crate::backend::{Activation, BiasAct, Conv, Factors, StyledArgs, StyledConv, UpFirDn};
@@ -141,31 +143,22 @@ impl Layer<'_> {
         let [n, _, h, w] = self.args.x.dims4();
         let [co, _, k, _] = self.args.weight.dims4();
         let phase = forward_phase(conv, [k, k], [h, w]);
-        let packed = packed_weight(
-            self.kernel,
-            self.args.weight,
-            std::slice::from_ref(&phase),
-            [1, 1],
-            1,
-            false,
-        );
+        let kernel = self.kernel.for_columns(h * w);
+        let packed =
+            packed_weight(kernel, self.args.weight, std::slice::from_ref(&phase), [1, 1], 1, false);
         let patches = patches([h, w]);
-        let blocks = row_blocks(co, n * patches.len(), self.kernel.mr);
+        let blocks = row_blocks(co, n * patches.len(), kernel.mr);
         let out = Disjoint::new(out);
-        tasks(n, &patches, &blocks).into_par_iter().for_each_init(
-            Scratch::default,
+        let tasks = tasks(n, &patches, &blocks);
+        let least = at_once(tasks.len(), n * h * w * self.args.weight.values().len());
+        tasks.into_par_iter().with_min_len(least).for_each_init(
+            Scratch::kept,
             |scratch, (image, patch, rows)| {
                 let taps = Taps { step: [1, 1], offsets: &phase.offsets };
                 let source = self.source(image);
                 let first = rows.start;
-                let sums = scratch.product(
-                    self.kernel,
-                    &packed.matrices[0],
-                    rows.clone(),
-                    source,
-                    taps,
-                    patch,
-                );
+                let sums =
+                    scratch.product(kernel, &packed.matrices[0], rows.clone(), source, taps, patch);
                 for row in rows {
                     let lines = sums.row(row - first).chunks_exact(patch.size[1]);
                     for (i, line) in lines.enumerate() {
@@ -191,8 +184,10 @@ impl Layer<'_> {
                 .collect();
         }
         let out = Disjoint::new(out);
-        tasks(n, &tiles, &blocks).into_par_iter().for_each_init(
-            UpScratch::default,
+        let tasks = tasks(n, &tiles, &blocks);
+        let least = at_once(tasks.len(), n * h * w * self.args.weight.values().len());
+        tasks.into_par_iter().with_min_len(least).for_each_init(
+            || Kept::of(&SCRATCH),
             |scratch, (image, tile, rows)| {
                 self.up_tile(fir, &phases, &packed, image, tile, rows, scratch, &out);
             },
@@ -258,6 +253,10 @@ struct UpScratch {
     planes: Vec<f32>,
     narrow: Vec<f32>,
     filtered: Vec<f32>,
+}
+
+thread_local! {
+    static SCRATCH: Cell<UpScratch> = Cell::default();
 }
 
 /// Phases of the transposed convolution with a 3x3 kernel and stride 2, as one tile sees them. Its plane starts at an

@@ -1,7 +1,10 @@
 //! Products of a packed weight and one patch of pixels, block by block in cache.
 
+use std::cell::Cell;
+
 use super::microkernel::Microkernel;
 use super::packing::{PackedMatrix, Patch, Source, Taps, pack_pixels};
+use super::tasks::{Kept, first};
 
 /// Rows of the pixel matrix that are packed at a time: with [`POINTS`] columns they fill 290 kB, and a panel of
 /// the weight stays in the first-level cache. A multiple of the nine taps of a 3x3 kernel.
@@ -20,7 +23,16 @@ pub(super) struct Scratch {
     sums: Vec<f32>,
 }
 
+thread_local! {
+    static SCRATCH: Cell<Scratch> = Cell::default();
+}
+
 impl Scratch {
+    /// What this thread kept of its last work.
+    pub(super) fn kept() -> Kept<Scratch> {
+        Kept::of(&SCRATCH)
+    }
+
     /// The product of rows `rows` of `weight` (whole panels) with the pixels of `patch`, as rows of
     /// [`Sums::stride`] values.
     pub(super) fn product(
@@ -36,23 +48,21 @@ impl Scratch {
         let panels = patch.points().div_ceil(nr);
         let stride = panels * nr;
         let bands = rows.len().div_ceil(mr);
-        self.sums.resize(bands * mr * stride, 0.0);
+        let sums = first(&mut self.sums, bands * mr * stride);
         if weight.k == 0 {
             // No tap reaches these points.
-            self.sums.fill(0.0);
+            sums.fill(0.0);
         }
         for k0 in (0..weight.k).step_by(DEPTH) {
             let k1 = (k0 + DEPTH).min(weight.k);
             let depth = k1 - k0;
             let len = panels * nr * depth;
-            if self.pixels.len() < len {
-                self.pixels.resize(len, 0.0);
-            }
-            pack_pixels(kernel, source, taps, patch, (k0, k1), &mut self.pixels[..len]);
+            let pixels = first(&mut self.pixels, len);
+            pack_pixels(kernel, source, taps, patch, (k0, k1), pixels);
             for band in 0..bands {
                 let a = weight.panel(rows.start / mr + band, mr, k0);
-                for (panel, b) in self.pixels[..len].chunks_exact(depth * nr).enumerate() {
-                    let c = &mut self.sums[band * mr * stride + panel * nr..];
+                for (panel, b) in pixels.chunks_exact(depth * nr).enumerate() {
+                    let c = &mut sums[band * mr * stride + panel * nr..];
                     match k0 {
                         0 => kernel.product(depth, a, b, c, stride),
                         _ => kernel.run(depth, a, b, c, stride),
@@ -60,7 +70,7 @@ impl Scratch {
                 }
             }
         }
-        Sums { values: &self.sums, stride, points: patch.points() }
+        Sums { values: sums, stride, points: patch.points() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Convolutions in tiles: pixels to factors, factors to sums of products, those to results.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use crate::backend::cpu::View;
 use crate::backend::cpu::disjoint::Disjoint;
 use crate::backend::cpu::microkernel::Microkernel;
 use crate::backend::cpu::packing::{PackKey, PackedWeight};
+use crate::backend::cpu::tasks::{Kept, at_once, first, rows_at_once};
 
 /// A convolution of a whole batch.
 pub(in super::super) struct Convolution<'a> {
@@ -35,52 +37,67 @@ pub(in super::super) struct Convolution<'a> {
 impl Convolution<'_> {
     /// Computes every pixel once and hands it to `write`.
     pub(in super::super) fn run(&self, write: Write<'_>) {
+        let kernel = self.kernel.for_columns(self.tiles());
+        Convolution { kernel, ..*self }.run_with_kernel(write);
+    }
+
+    fn run_with_kernel(&self, write: Write<'_>) {
         let packed = self.packed();
         let panels = self.tiles().div_ceil(self.kernel.nr);
+        let [rows, channels] = self.channels();
+        let work =
+            panels * self.kernel.nr * rows * channels * self.form.geometry().products.len().pow(2);
         // The bits are the same either way.
-        if panels.div_ceil(2) < 2 * rayon::current_num_threads() {
-            self.few(panels, &packed, write)
+        if panels < 2 * rayon::current_num_threads() {
+            self.few(panels, work, &packed, write)
         } else {
-            self.many(panels, &packed, write)
+            self.many(panels, work, &packed, write)
         }
     }
 
-    /// A task takes two panels from pixels to pixels, so that factors and products stay in its core's cache.
-    fn many(&self, panels: usize, packed: &PackedWeight, write: Write<'_>) {
+    /// A task takes a panel or two from pixels to pixels, so that factors and products stay in its core's cache.
+    fn many(&self, panels: usize, work: usize, packed: &PackedWeight, write: Write<'_>) {
         let [rows, channels] = self.channels();
         let cut = Cut::new(self, channels);
-        (0..panels.div_ceil(2)).into_par_iter().for_each_init(Scratch::default, |scratch, i| {
-            let panels = 2 * i..(2 * i + 2).min(panels);
-            scratch.factors.resize(panels.len() * cut.len, 0.0);
-            for (panel, out) in panels.clone().zip(scratch.factors.chunks_exact_mut(cut.len)) {
-                self.factors(panel, 0..channels, &mut scratch.pixels, out, cut.stride);
+        // Two share what they read of the weight.
+        let together = if panels < 4 * rayon::current_num_threads() { 1 } else { 2 };
+        let tasks = panels.div_ceil(together);
+        let all = (0..tasks).into_par_iter().with_min_len(at_once(tasks, work));
+        all.for_each_init(scratch, |scratch, i| {
+            let panels = together * i..(together * (i + 1)).min(panels);
+            let Scratch { factors, pixels, sums, lines } = &mut **scratch;
+            let factors = first(factors, panels.len() * cut.len);
+            for (panel, out) in panels.clone().zip(factors.chunks_exact_mut(cut.len)) {
+                self.factors(panel, 0..channels, pixels, out, cut.stride);
             }
-            let Scratch { factors, sums, lines, .. } = scratch;
             self.products(packed, factors, &cut, panels.len(), 0..rows, sums);
             self.results(panels, 0..rows, sums, lines, write);
         });
     }
 
     /// There are too few panels for all cores: these share the factors, and a task takes some rows of the weight.
-    fn few(&self, panels: usize, packed: &PackedWeight, write: Write<'_>) {
+    fn few(&self, panels: usize, work: usize, packed: &PackedWeight, write: Write<'_>) {
         const CHANNELS: usize = 64;
-        const ROWS: usize = 64;
         let [rows, channels] = self.channels();
         let cut = Cut::new(self, CHANNELS.min(channels));
         let pieces = channels.div_ceil(cut.channels);
-        let mut factors = vec![0.0; panels * pieces * cut.len];
-        factors.par_chunks_exact_mut(cut.len).enumerate().for_each_init(
-            Vec::new,
-            |pixels, (i, out)| {
-                let start = i % pieces * cut.channels;
-                let channels = start..(start + cut.channels).min(channels);
-                self.factors(i / pieces, channels, pixels, out, cut.stride);
-            },
-        );
-        (0..rows.div_ceil(ROWS)).into_par_iter().for_each_init(Scratch::default, |scratch, i| {
-            let rows = i * ROWS..(i * ROWS + ROWS).min(rows);
-            let Scratch { sums, lines, .. } = scratch;
-            self.products(packed, &factors, &cut, panels, rows.clone(), sums);
+        let mut shared = Kept::of(&SHARED);
+        let shared = first(&mut shared, panels * pieces * cut.len);
+        let parts = shared.par_chunks_exact_mut(cut.len).enumerate();
+        // A factor costs about as much as eight of its products.
+        let least = at_once(panels * pieces, 8 * work / rows);
+        parts.with_min_len(least).for_each_init(scratch, |scratch, (i, out)| {
+            let start = i % pieces * cut.channels;
+            let channels = start..(start + cut.channels).min(channels);
+            self.factors(i / pieces, channels, &mut scratch.pixels, out, cut.stride);
+        });
+        let share = rows_at_once(rows, self.kernel.mr, ROWS);
+        let tasks = rows.div_ceil(share);
+        let all = (0..tasks).into_par_iter().with_min_len(at_once(tasks, work));
+        all.for_each_init(scratch, |scratch, i| {
+            let rows = i * share..(i * share + share).min(rows);
+            let Scratch { sums, lines, .. } = &mut **scratch;
+            self.products(packed, shared, &cut, panels, rows.clone(), sums);
             self.results(0..panels, rows, sums, lines, write);
         });
     }
@@ -173,7 +190,7 @@ impl Convolution<'_> {
         match stretches {
             [row] if row.count == lanes => {
                 let len = step * lanes + points - step;
-                pixels.resize(MOST * len, 0.0);
+                let pixels = first(pixels, MOST * len);
                 let source = self.channel(row.image, channel);
                 let mut copies = pixels.chunks_exact_mut(len);
                 let rows = std::array::from_fn(|i| {
@@ -186,7 +203,7 @@ impl Convolution<'_> {
             }
             _ => {
                 let len = step * lanes;
-                pixels.resize(2 * MOST * len, 0.0);
+                let pixels = first(pixels, 2 * MOST * len);
                 for stretch in stretches {
                     let source = self.channel(stretch.image, channel);
                     let places = stretch.lane * step..(stretch.lane + stretch.count) * step;
@@ -228,7 +245,7 @@ impl Convolution<'_> {
         let (mr, nr, count) = (self.kernel.mr, self.kernel.nr, self.sums());
         let [_, channels] = self.channels();
         let (bands, pieces) = (rows.len().div_ceil(mr), channels.div_ceil(cut.channels));
-        sums.resize(panels * bands * count * mr * nr, 0.0);
+        let sums = first(sums, panels * bands * count * mr * nr);
         for (matrix, products) in packed.matrices.iter().zip(products(self.form.geometry())) {
             for piece in 0..pieces {
                 let start = piece * cut.channels;
@@ -270,7 +287,7 @@ impl Convolution<'_> {
         let (results, count) = (self.form.geometry().results, self.sums());
         let transforms = self.form.transforms(self.kernel);
         let len = results * nr;
-        lines.resize(4 * len, 0.0);
+        let lines = first(lines, 4 * len);
         let bands = rows.len().div_ceil(mr);
         for (panel, sums) in panels.zip(sums.chunks_exact(bands * count * mr * nr)) {
             let stretches = self.stretches(panel * nr..((panel + 1) * nr).min(self.tiles()));
@@ -328,6 +345,9 @@ struct Stretch {
     lane: usize,
 }
 
+/// Most rows of the weight in a task that shares the factors with others.
+const ROWS: usize = 64;
+
 /// Buffers of one thread.
 #[derive(Default)]
 struct Scratch {
@@ -335,6 +355,16 @@ struct Scratch {
     sums: Vec<f32>,
     pixels: Vec<f32>,
     lines: Vec<f32>,
+}
+
+thread_local! {
+    static SCRATCH: Cell<Scratch> = Cell::default();
+    /// Factors that several threads read.
+    static SHARED: Cell<Vec<f32>> = Cell::default();
+}
+
+fn scratch() -> Kept<Scratch> {
+    Kept::of(&SCRATCH)
 }
 
 /// How the factors of a panel are stored: in pieces of some channels, each `[factor][channel][nr]`.

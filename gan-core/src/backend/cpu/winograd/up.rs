@@ -16,6 +16,7 @@
 //! A task takes a region of the image through all steps, so that factors, products and the results, of which none reach
 //! memory before the filter, stay in cache. Regions overlap by what the filter reads: 16 % more tiles at 16 x 64.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use super::{Form, Write};
 use crate::backend::cpu::View;
 use crate::backend::cpu::microkernel::Microkernel;
 use crate::backend::cpu::packing::{PackKey, PackedMatrix, PackedWeight, Patch};
+use crate::backend::cpu::tasks::{Kept, at_once, first, rows_at_once};
 use crate::backend::cpu::tiles::rectangles;
 
 /// Pixels of a region.
@@ -72,47 +74,73 @@ impl UpSampling<'_> {
     /// Computes every pixel once and hands it to `write`.
     pub(in super::super) fn run(&self, write: Write<'_>) {
         let regions = self.regions();
-        let cut = Cut::new(self, &regions);
+        let tiles = regions.iter().map(Region::tiles);
+        let kernel = self.kernel.for_columns(tiles.max().unwrap_or(0));
+        UpSampling { kernel, ..*self }.run_with_kernel(&regions, write);
+    }
+
+    fn run_with_kernel(&self, regions: &[Region], write: Write<'_>) {
+        let cut = Cut::new(self, regions);
         let packed = self.packed();
+        let [ci, co, _, _] = self.weight.dims4();
+        let tiles: usize = regions.iter().map(Region::tiles).sum();
+        let work = tiles * ci * co * PRODUCTS;
         // The bits are the same either way.
         if regions.len() < 2 * rayon::current_num_threads() {
-            self.few(&regions, &cut, &packed, write);
+            self.few(regions, work, &cut, &packed, write);
         } else {
-            self.many(&regions, &cut, &packed, write);
+            self.many(regions, work, &cut, &packed, write);
         }
     }
 
     /// A task takes a region from pixels to pixels.
-    fn many(&self, regions: &[Region], cut: &Cut, packed: &PackedWeight, write: Write<'_>) {
-        regions.par_iter().for_each_init(Scratch::default, |scratch, region| {
-            let mut factors = std::mem::take(&mut scratch.factors);
-            factors.resize(cut.pieces * cut.len, 0.0);
+    fn many(
+        &self,
+        regions: &[Region],
+        work: usize,
+        cut: &Cut,
+        packed: &PackedWeight,
+        write: Write<'_>,
+    ) {
+        let all = regions.par_iter().with_min_len(at_once(regions.len(), work));
+        all.for_each_init(scratch, |scratch, region| {
+            let mut buffer = std::mem::take(&mut scratch.factors);
+            let factors = first(&mut buffer, cut.pieces * cut.len);
             for (piece, out) in factors.chunks_exact_mut(cut.len).enumerate() {
                 self.factors(region, cut.channels(piece), cut, &mut scratch.pixels, out);
             }
-            for rows in self.blocks() {
-                self.block(region, rows, packed, &factors, cut, scratch, write);
+            for rows in self.blocks(ROWS) {
+                self.block(region, rows, packed, factors, cut, scratch, write);
             }
-            scratch.factors = factors;
+            scratch.factors = buffer;
         });
     }
 
     /// There are too few regions for all cores: these share the factors, and a task takes some output channels.
-    fn few(&self, regions: &[Region], cut: &Cut, packed: &PackedWeight, write: Write<'_>) {
-        let mut factors = vec![0.0; regions.len() * cut.pieces * cut.len];
-        factors.par_chunks_exact_mut(cut.len).enumerate().for_each_init(
-            Vec::new,
-            |pixels, (i, out)| {
-                let (region, piece) = (&regions[i / cut.pieces], i % cut.pieces);
-                self.factors(region, cut.channels(piece), cut, pixels, out);
-            },
-        );
+    fn few(
+        &self,
+        regions: &[Region],
+        work: usize,
+        cut: &Cut,
+        packed: &PackedWeight,
+        write: Write<'_>,
+    ) {
+        let mut shared = Kept::of(&SHARED);
+        let shared = first(&mut shared, regions.len() * cut.pieces * cut.len);
+        let parts = shared.par_chunks_exact_mut(cut.len).enumerate();
+        // A factor costs about as much as eight of its products.
+        let least = at_once(regions.len() * cut.pieces, 8 * work / self.weight.shape[1]);
+        parts.with_min_len(least).for_each_init(scratch, |scratch, (i, out)| {
+            let (region, piece) = (&regions[i / cut.pieces], i % cut.pieces);
+            self.factors(region, cut.channels(piece), cut, &mut scratch.pixels, out);
+        });
         let tasks: Vec<(usize, Range<usize>)> = self
-            .blocks()
+            .blocks(rows_at_once(self.weight.shape[1], self.kernel.mr, ROWS))
             .flat_map(|rows| (0..regions.len()).map(move |i| (i, rows.clone())))
             .collect();
-        tasks.into_par_iter().for_each_init(Scratch::default, |scratch, (i, rows)| {
-            let factors = &factors[i * cut.pieces * cut.len..][..cut.pieces * cut.len];
+        let least = at_once(tasks.len(), work);
+        tasks.into_par_iter().with_min_len(least).for_each_init(scratch, |scratch, (i, rows)| {
+            let factors = &shared[i * cut.pieces * cut.len..][..cut.pieces * cut.len];
             self.block(&regions[i], rows, packed, factors, cut, scratch, write);
         });
     }
@@ -125,10 +153,10 @@ impl UpSampling<'_> {
             .collect()
     }
 
-    /// Blocks of output channels.
-    fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+    /// Blocks of so many output channels.
+    fn blocks(&self, rows: usize) -> impl Iterator<Item = Range<usize>> + use<> {
         let [_, co, _, _] = self.weight.dims4();
-        (0..co).step_by(ROWS).map(move |start| start..(start + ROWS).min(co))
+        (0..co).step_by(rows).map(move |start| start..(start + rows).min(co))
     }
 
     /// A matrix `[co, ci]` for each factor of the weight.
@@ -219,7 +247,7 @@ impl UpSampling<'_> {
     ) {
         let (mr, nr) = (self.kernel.mr, self.kernel.nr);
         let bands = rows.len().div_ceil(mr);
-        products.resize(panels * bands * PRODUCTS * mr * nr, 0.0);
+        let products = first(products, panels * bands * PRODUCTS * mr * nr);
         for (matrix, uses) in packed.matrices.iter().zip(uses()) {
             for (piece, factors) in factors.chunks_exact(cut.len).enumerate() {
                 let channels = cut.channels(piece);
@@ -362,7 +390,7 @@ impl<'a> Thirds<'a> {
     fn new(region: &Region, tiles: usize, values: &'a mut Vec<f32>) -> Self {
         let columns = region.grid[1];
         let len = tiles + columns + SLACK;
-        values.resize(values.len().max(6 * len + line_len(columns)), 0.0);
+        let values = first(values, 6 * len + line_len(columns));
         let places = [0, 3 * len, columns].map(|row| [row, row + len, row + 2 * len]);
         Thirds { values, len, places }
     }
@@ -405,7 +433,7 @@ impl<'a> Lines<'a> {
     fn new(len: usize, values: &'a mut Vec<f32>) -> Self {
         let all = 4 * (len + SLACK);
         let most = 2 * REGION[1].next_multiple_of(SLACK);
-        values.resize(values.len().max(2 * all + most), 0.0);
+        let values = first(values, 2 * all + most);
         let (results, rest) = values.split_at_mut(all);
         let (narrow, rest) = rest.split_at_mut(all);
         Lines { results, narrow, out: &mut rest[..most], len }
@@ -435,6 +463,16 @@ impl<'a> Lines<'a> {
         });
         (rows, &mut self.out[..columns.next_multiple_of(SLACK)])
     }
+}
+
+thread_local! {
+    static SCRATCH: Cell<Scratch> = Cell::default();
+    /// Factors that several threads read.
+    static SHARED: Cell<Vec<f32>> = Cell::default();
+}
+
+fn scratch() -> Kept<Scratch> {
+    Kept::of(&SCRATCH)
 }
 
 /// Buffers of one thread.
