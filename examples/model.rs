@@ -23,7 +23,7 @@ const PSI: f64 = 0.7;
 /// Flags of every example that draws images.
 #[derive(Args, Clone, Debug)]
 pub struct ModelArgs {
-    /// A checkpoint of StyleGAN2, StyleGAN, PGGAN or BigGAN-deep (safetensors, any of the published layouts)
+    /// A checkpoint of StyleGAN2, StyleGAN, PGGAN or BigGAN-deep (.safetensors, .pkl, .pt or .pth, any of the published layouts)
     #[arg(long, default_value = PORTRAITS, value_name = "FILE", hide_default_value = true)]
     pub model: PathBuf,
     /// Truncation: 1 is none, 0 the average image; of BigGAN's codes, above 0. PGGAN has none [default: 0.7]
@@ -32,7 +32,7 @@ pub struct ModelArgs {
     /// Truncate only so many layers, from the first on
     #[arg(long, value_name = "LAYERS")]
     pub cutoff: Option<usize>,
-    /// Bound of StyleGAN2's features, 256 for networks trained with 16-bit layers [default: none]
+    /// Bound of StyleGAN2's features, 256 for networks trained with 16-bit layers [default: what a .pkl says, else none]
     #[arg(long, value_name = "BOUND")]
     pub conv_clamp: Option<f64>,
     /// Class of a conditional network

@@ -1,7 +1,6 @@
 """A training step of a small StyleGAN2 in plain PyTorch (own code), to time beside `cargo bench --bench training`.
 
   python training_torch.py [--threads N] [--runs N] [--batch N]        prints the faster form's median seconds of both steps
-  python training_torch.py --check FILE          compares losses and gradients with those that the file holds
 
 Gradients of softplus(-D(G(z))) in all weights of the generator, then of softplus(D(G(z))) + softplus(-D(real)) in all weights
 of the discriminator; no penalties, no optimiser.
@@ -119,25 +118,13 @@ def steps(gen, dis, z, real, fused):
     return found, t1 - t0, time.perf_counter() - t1
 
 
-def check(path):
-    from safetensors.torch import load_file
-    t = load_file(path)
-    part = lambda p: {k[len(p):]: v for k, v in t.items() if k.startswith(p)}
-    for fused in (False, True):
-        found, _, _ = steps(part('G.'), part('D.'), t['z'], t['real'], fused)
-        expected = part('grad.')
-        assert set(found) == set(expected), set(found) ^ set(expected)
-        print(fused, max((((found[k] - v).abs().max() / found[k].abs().max()).item(), k) for k, v in expected.items()))
-
-
 def main():
     p = argparse.ArgumentParser()
     p.add_argument('--threads', type=int, default=2); p.add_argument('--runs', type=int, default=10)
-    p.add_argument('--batch', type=int, default=16); p.add_argument('--check')
+    p.add_argument('--batch', type=int, default=16)
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     torch.manual_seed(0)
-    if a.check: return check(a.check)
     gen, dis = random_weights()
     z, real = torch.randn(a.batch, DIM), torch.randn(a.batch, 3, RES, RES)
     best = None

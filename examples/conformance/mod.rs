@@ -7,6 +7,7 @@
 mod array;
 mod biggan;
 mod case;
+mod checkpoints;
 mod discriminators;
 mod eigen;
 mod error;
@@ -49,6 +50,7 @@ pub fn check_of(kind: &str) -> Option<Check> {
     let (area, what) = kind.split_once('/')?;
     match area {
         "biggan" => biggan::find(what),
+        "checkpoints" => checkpoints::find(what),
         "metrics" => metrics::find(what),
         "pggan" => pggan::find(what),
         "portraits" => portraits::find(what),

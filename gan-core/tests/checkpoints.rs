@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use gan_core::checkpoint::{Family, HostTensor, Layout, StateDict, recognise};
 use gan_core::models::AnyGenerator;
+use gan_core::models::stylegan2::Options;
 use gan_core::{
-    BigGan, Device, Error, Generator, Labels, Noise, PgGan, Result, StyleBased, StyleGan,
-    StyleGan2, Tensor, Truncation, Z,
+    BigGan, Device, Error, Generator, Labels, Noise, PgGan, Result, Seeds, StyleBased, StyleGan,
+    StyleGan2, StyleGan2Discriminator, Tensor, Truncation, Z,
 };
 
 struct Case {
@@ -215,6 +216,59 @@ fn the_files_are_those_of_the_table() {
         assert_eq!(StateDict::open(case.path()).unwrap(), weights, "{}", case.file);
         assert_eq!(StateDict::open(case.expected_path()).unwrap(), expected, "{}", case.file);
     }
+}
+
+#[test]
+fn pickled_networks_draw() {
+    let cpu = Device::cpu();
+    for (file, family) in [
+        ("snapshot_protocol4", Family::StyleGan2),
+        ("tf_stylegan2", Family::StyleGan2),
+        ("tf_stylegan", Family::StyleGan),
+        ("tf_pggan", Family::PgGan),
+        ("tf_pggan_fused", Family::PgGan),
+    ] {
+        let path = folder().join(format!("containers/{file}.pkl"));
+        let any = AnyGenerator::open(&path, &cpu).unwrap();
+        assert_eq!(any.generator().image_shape(), [3, 8, 8], "{file}");
+        let draw = |g: &dyn StyleBased, z: &Z| {
+            let w = g.truncate(&g.map(z, None)?, &Truncation::new(0.7))?;
+            g.synthesize(&w, Noise::Const)
+        };
+        let seeds = Seeds::from(0..1);
+        let (found, image) = match &any {
+            AnyGenerator::StyleGan2(g) => (Family::StyleGan2, draw(g, &g.sample(&seeds).unwrap())),
+            AnyGenerator::StyleGan(g) => (Family::StyleGan, draw(g, &g.sample(&seeds).unwrap())),
+            AnyGenerator::PgGan(g) => (Family::PgGan, g.generate(&g.sample(&seeds).unwrap(), None)),
+            AnyGenerator::BigGan(_) => unreachable!(),
+        };
+        assert_eq!(found, family);
+        let image = image.unwrap().to_vec::<f32>().unwrap();
+        assert!(image.iter().all(|v| v.is_finite()), "{file}");
+        assert!(image.iter().any(|v| (v - image[0]).abs() > 1e-3), "{file}");
+    }
+    StyleGan2Discriminator::open(folder().join("containers/tf_stylegan2.pkl"), &cpu).unwrap();
+}
+
+#[test]
+fn a_snapshot_says_the_bound_of_its_features() {
+    let cpu = Device::cpu();
+    let path = folder().join("containers/snapshot_protocol4.pkl");
+    let mut bare = StateDict::default();
+    for (name, tensor) in StateDict::open(&path).unwrap().subset("G_ema.").iter() {
+        bare.insert(name, tensor.clone()).unwrap();
+    }
+    let image = |g: &StyleGan2| {
+        let w = g.map(&g.sample(&Seeds::from(0..1)).unwrap(), None).unwrap();
+        g.synthesize(&g.broadcast(&w).unwrap(), Noise::Const).unwrap().to_vec::<f32>().unwrap()
+    };
+    let built = |conv_clamp| {
+        let options = Options { conv_clamp, ..Options::default() };
+        image(&StyleGan2::from_state_dict(bare.clone(), &options, &cpu).unwrap())
+    };
+    let opened = image(&StyleGan2::open(&path, &cpu).unwrap());
+    assert_eq!(opened, built(Some(0.5)));
+    assert_ne!(opened, built(None));
 }
 
 #[test]

@@ -8,6 +8,8 @@
 mod backward;
 #[path = "operators/compare.rs"]
 mod compare;
+#[path = "operators/denormals.rs"]
+mod denormals;
 #[path = "operators/fused.rs"]
 mod fused;
 #[path = "operators/table.rs"]
@@ -15,7 +17,10 @@ mod table;
 #[path = "operators/values.rs"]
 mod values;
 
+use std::cell::Cell;
+
 use compare::{for_each_row, gradients_agree, values_agree};
+use denormals::{denormals_agree, is_linear};
 use gan_core::backend::cpu::ConvAlgorithm;
 use gan_core::grad::{gradcheck, gradgradcheck};
 use gan_core::{Device, Order};
@@ -24,6 +29,22 @@ use table::Scope;
 #[test]
 fn the_cpu_computes_what_the_reference_computes() {
     for_each_row(Scope::Forward, |row| values_agree(row, &Device::cpu(), 2e-6));
+}
+
+#[test]
+fn the_cpu_keeps_denormals() {
+    for algorithm in [ConvAlgorithm::Auto, ConvAlgorithm::F2, ConvAlgorithm::F4] {
+        let device = Device::cpu_with(algorithm);
+        let checked = Cell::new(0);
+        for_each_row(Scope::Forward, |row| {
+            if !is_linear(row) {
+                return Ok(());
+            }
+            checked.set(checked.get() + 1);
+            denormals_agree(row, &device)
+        });
+        assert!(checked.get() > 250, "only {} rows", checked.get());
+    }
 }
 
 #[test]

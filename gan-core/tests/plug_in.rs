@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use gan_core::backend::cpu::Cpu;
-use gan_core::backend::{Arg, Backend, DType, HostData, Prim, Storage};
+use gan_core::backend::{Arg, Backend, Conv, DType, HostData, Prim, Storage};
 use gan_core::{Device, Noise, Result, Seeds, StyleBased, StyleGan2};
 
 struct Plain(Cpu);
@@ -63,4 +63,30 @@ fn shapes_that_lie_are_refused() {
     assert!(cpu.eval(&sum, &[arg(&[2, 3])], &[1, 4]).is_err());
     assert!(cpu.eval(&sum, &[arg(&[2, 4])], &[1, 4]).is_err());
     assert!(cpu.eval(&sum, &[], &[1, 3]).is_err());
+}
+
+/// No tensor has a size of zero, but a caller of a backend can say so.
+#[test]
+fn empty_operands_are_refused() {
+    type Shape = &'static [usize];
+    let cpu = Cpu::new();
+    let (none, some) = (HostData::F32(vec![]), HostData::F32(vec![1.0; 9]));
+    let [none, some] = [none, some].map(|data| cpu.upload(data).unwrap());
+    let arg = |shape: Shape| {
+        let storage = if shape.contains(&0) { &none } else { &some };
+        Arg { storage, shape }
+    };
+    let conv = Conv { padding: [1, 1], ..Conv::default() };
+    let product = Prim::MatMul { trans_a: false, trans_b: false };
+    let scalar = Prim::MatMul { trans_a: false, trans_b: true };
+    let cases: [(Prim, [Shape; 2], Shape); 5] = [
+        (product.clone(), [&[0, 3, 3], &[0, 3, 3]], &[0, 3, 3]),
+        (product, [&[1, 3, 0], &[1, 0, 3]], &[1, 3, 3]),
+        (scalar, [&[1, 0, 9], &[1, 1, 9]], &[1, 0, 1]),
+        (Prim::Conv2d(conv), [&[0, 1, 3, 3], &[1, 1, 3, 3]], &[0, 1, 3, 3]),
+        (Prim::Conv2d(conv), [&[1, 1, 3, 3], &[0, 1, 3, 3]], &[1, 0, 3, 3]),
+    ];
+    for (prim, shapes, out) in cases {
+        assert!(cpu.eval(&prim, &shapes.map(arg), out).is_err(), "{prim:?}");
+    }
 }

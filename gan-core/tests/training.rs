@@ -201,13 +201,25 @@ fn gradients_agree_with_the_reference_and_do_not_depend_on_threads() {
     for threads in [2, 3] {
         assert!(run(&Device::cpu(), threads) == one, "{threads} threads");
     }
-    for ((name, found), (_, expected)) in one.iter().zip(run(&Device::reference(), 2)) {
-        let scale = expected.iter().fold(0f64, |m, v| m.max(v.abs()));
-        for (found, expected) in found.iter().zip(&expected) {
-            // Noise strengths are one sum over a layer, most of which cancels.
-            assert!((found - expected).abs() <= 3e-3 * scale, "{name}: {found} and {expected}");
+    let truth = run(&Device::reference(), 2);
+    // Of each noise strength there is one, a sum that may cancel: they share a scale.
+    let largest = |name: &str| {
+        let alike = |other: &str| other == name || is_strength(name) && is_strength(other);
+        let values = truth.iter().filter(|(other, _)| alike(other)).flat_map(|(_, v)| v);
+        values.fold(0f64, |m, v| m.max(v.abs()))
+    };
+    for gradients in [&one, &run(&Device::cpu().exact(), 2)] {
+        for ((name, found), (_, expected)) in gradients.iter().zip(&truth) {
+            let errors = found.iter().zip(expected).map(|(f, e)| (f - e).abs());
+            let worst = errors.fold(0.0, f64::max) / largest(name);
+            // One feature that is next to zero, and has the other sign in f32, counts that much.
+            assert!(worst <= 3e-3, "{name}: {worst:.1e}");
         }
     }
+}
+
+fn is_strength(name: &str) -> bool {
+    name.ends_with("noise_strength")
 }
 
 #[test]

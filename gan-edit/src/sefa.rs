@@ -5,8 +5,7 @@
 //! sample and no training is needed.
 
 mod eigen;
-
-use ndarray::{Array2, ArrayView2};
+mod gram;
 
 use gan_core::{Direction, Factorizable, Layers, Projection, StyleKind};
 
@@ -59,19 +58,17 @@ pub fn factorize<G: Factorizable + ?Sized>(
         return Err(Error::NoProjection { layers, last });
     };
     let dim = first.matrix.ncols();
-    let mut gram = Array2::<f64>::zeros((dim, dim));
-    for projection in stacked {
-        if projection.matrix.ncols() != dim {
-            let (name, found) = (projection.name.clone(), projection.matrix.ncols());
-            return Err(Error::Projection { name, expected: dim, found });
-        }
-        gram += &gram_matrix(projection.matrix.view(), convention);
+    if let Some(other) = stacked.iter().find(|p| p.matrix.ncols() != dim) {
+        let (name, found) = (other.name.clone(), other.matrix.ncols());
+        return Err(Error::Projection { name, expected: dim, found });
     }
+    let matrices: Vec<_> = stacked.iter().map(|p| p.matrix.view()).collect();
+    let gram = gram::gram(&matrices, dim, convention == Convention::Sefa);
     let (eigenvalues, vectors) = eigen::descending(&gram)?;
     // Directions belong to the layers that they were found in, so that a selection of all layers edits all of them.
     let selection = if chosen.len() == count { Layers::All } else { Layers::Some(chosen.clone()) };
     let directions = vectors
-        .columns()
+        .rows()
         .into_iter()
         .enumerate()
         .map(|(k, vector)| {
@@ -89,18 +86,4 @@ fn takes_part(p: &Projection, chosen: &[usize], count: usize, convention: Conven
         (StyleKind::ToRgb, Convention::Rosinality) => p.layer == 1,
     };
     is_included && chosen.contains(&p.layer)
-}
-
-/// `A^T A` of one layer's `A [outputs, latent_dim]`.
-fn gram_matrix(matrix: ArrayView2<'_, f32>, convention: Convention) -> Array2<f64> {
-    let mut rows = matrix.mapv(f64::from);
-    if convention == Convention::Sefa {
-        for mut row in rows.rows_mut() {
-            let length = row.dot(&row).sqrt();
-            if length > 0.0 {
-                row /= length;
-            }
-        }
-    }
-    rows.t().dot(&rows)
 }

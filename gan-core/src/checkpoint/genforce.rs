@@ -5,8 +5,9 @@
 //! `1/sqrt(fan_in)` on convolutions before demodulation, biases of styles (without their 1), and filters
 //! (with the gain 4 of upsampling, and for a correlation instead of a convolution).
 
+use super::host_tensor::HostTensor;
 use super::layout::Family;
-use super::state_dict::{HostTensor, StateDict, weights};
+use super::state_dict::{StateDict, weights};
 use super::{
     Canonical, Layout, add_unused_filters, block, convolution, index, leftover, mean_latent,
     strength,
@@ -40,7 +41,7 @@ pub(crate) fn to_canonical(dict: StateDict) -> Result<Canonical> {
     }
     if let Some(filter) = image_filter {
         for block in (1..16).filter_map(block) {
-            if dict.get(&format!("{block}.torgb.weight")).is_some() {
+            if dict.shape(&format!("{block}.torgb.weight")).is_some() {
                 dict.insert(format!("{block}.resample_filter"), filter.clone())?;
             }
         }

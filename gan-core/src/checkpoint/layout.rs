@@ -49,10 +49,14 @@ impl Family {
     fn known(self) -> &'static str {
         match self {
             Family::StyleGan2 => {
-                "StyleGAN2 generators of NVIDIA (PyTorch), rosinality and genforce"
+                "StyleGAN2 generators of NVIDIA (PyTorch and TensorFlow), rosinality and genforce"
             }
-            Family::StyleGan => "StyleGAN generators of genforce, interfacegan and mganprior",
-            Family::PgGan => "PGGAN generators of genforce, mganprior and interfacegan",
+            Family::StyleGan => {
+                "StyleGAN generators of NVIDIA (TensorFlow), genforce, interfacegan and mganprior"
+            }
+            Family::PgGan => {
+                "PGGAN generators of NVIDIA (TensorFlow), genforce, mganprior and interfacegan"
+            }
             Family::BigGan => "BigGAN-deep generators in the layout of Hugging Face",
         }
     }
@@ -83,7 +87,7 @@ impl Family {
 }
 
 /// Names under which training files nest a generator; the top level first.
-const LEVELS: [&str; 5] = ["", "G_ema.", "g_ema.", "generator_smooth.", "generator."];
+const LEVELS: [&str; 6] = ["", "G_ema.", "Gs.", "g_ema.", "generator_smooth.", "generator."];
 
 /// The code base whose names and conventions a checkpoint follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +103,9 @@ pub enum Layout {
     InterfaceGan,
     /// `genforce/mganprior`.
     MganPrior,
+    /// NVIDIA's TensorFlow code: `NVlabs/stylegan2-ada`, `NVlabs/stylegan2`, `NVlabs/stylegan` and
+    /// `tkarras/progressive_growing_of_gans`.
+    TensorFlow,
     /// `huggingface/pytorch-pretrained-BigGAN`.
     HuggingFace,
 }
@@ -111,13 +118,14 @@ impl fmt::Display for Layout {
             Layout::Genforce => "genforce",
             Layout::InterfaceGan => "interfacegan",
             Layout::MganPrior => "mganprior",
+            Layout::TensorFlow => "NVIDIA (TensorFlow)",
             Layout::HuggingFace => "Hugging Face",
         })
     }
 }
 
 /// Tells family and layout of a generator from the tensor names alone, at the top level or nested as in training files
-/// (`G_ema.`, `g_ema.`, `generator_smooth.`, `generator.`).
+/// (`G_ema.`, `Gs.`, `g_ema.`, `generator_smooth.`, `generator.`).
 ///
 /// # Errors
 /// [`Error::Layout`] if no layout fits or more than one.
@@ -154,6 +162,13 @@ pub(crate) fn locate(dict: &StateDict, family: Family) -> Result<(Layout, &'stat
     Err(unknown(dict, reason, family.known()))
 }
 
+/// The names of the file's generator, without their prefix.
+pub(super) fn generator_names(dict: &StateDict) -> Vec<&str> {
+    let places = Family::ALL.into_iter().flat_map(|family| family.places(dict));
+    let prefix = places.map(|(_, prefix)| prefix).next().unwrap_or_default();
+    dict.names().filter_map(|name| name.strip_prefix(prefix)).collect()
+}
+
 /// What generator the names speak for, if any.
 pub(super) fn describe_generator(dict: &StateDict) -> Option<String> {
     Family::ALL.into_iter().find(|family| !family.places(dict).is_empty()).map(to_be_opened)
@@ -187,6 +202,9 @@ fn stylegan2_layouts(names: &[&str]) -> Vec<Layout> {
     if any(&["synthesis.early_layer.", "synthesis.layer0.noise_strength"]) {
         found.push(Layout::Genforce);
     }
+    if any(&["synthesis/4x4/Conv/mod_weight", "synthesis/4x4/ToRGB/mod_weight"]) {
+        found.push(Layout::TensorFlow);
+    }
     found
 }
 
@@ -204,6 +222,9 @@ fn stylegan_layouts(names: &[&str]) -> Vec<Layout> {
     if any(&["epilogue.style_mod.dense.fc."]) {
         found.push(Layout::MganPrior);
     }
+    if names.iter().any(|n| n.starts_with("synthesis/4x4/") && n.contains("/StyleMod/")) {
+        found.push(Layout::TensorFlow);
+    }
     // StyleGAN2's first layer has styles as well.
     if any(&["noise_strength"]) || names.iter().any(|n| n.starts_with("synthesis.early_layer.")) {
         found.clear();
@@ -218,6 +239,9 @@ fn pggan_layouts(names: &[&str]) -> Vec<Layout> {
     let mut found = Vec::new();
     if outputs && (has("layer0.weight") || has("layer0.bias")) {
         found.push(Layout::Genforce);
+    }
+    if has("4x4/Dense/weight") && names.iter().any(|n| n.starts_with("ToRGB_lod")) {
+        found.push(Layout::TensorFlow);
     }
     if outputs && (has("layer0.conv.weight") || has("layer0.wscale.bias")) {
         found.push(Layout::MganPrior);

@@ -19,23 +19,34 @@
 //! PGGAN and StyleGAN are told apart and mapped likewise, to names of the same pattern (`b8.conv0`, `b8.torgb`); their
 //! tables are in `pggan.rs` and `stylegan.rs`. Those of discriminators are in `discriminator/`.
 
+mod container;
 mod discriminator;
 mod genforce;
+mod host_tensor;
 mod layout;
+mod number;
 mod nvidia;
 mod pggan;
+mod pickle;
 mod rosinality;
 mod state_dict;
+mod stored;
 mod stylegan;
+mod summary;
+mod tensorflow;
 #[cfg(test)]
 mod tests;
 
+pub use container::{Container, from_bytes, open, read};
 pub(crate) use discriminator::{
     canonical_pggan_discriminator, canonical_stylegan_discriminator,
     canonical_stylegan2_discriminator,
 };
+pub use host_tensor::HostTensor;
 pub use layout::{Family, Layout, recognise};
-pub use state_dict::{HostTensor, StateDict};
+pub use number::NumberFormat;
+pub use state_dict::StateDict;
+pub use summary::{Checkpoint, Summary};
 
 use crate::error::{Error, Result};
 
@@ -64,8 +75,17 @@ pub(crate) fn canonical(mut dict: StateDict) -> Result<Canonical> {
     match layout {
         Layout::Rosinality => rosinality::to_canonical(dict),
         Layout::Genforce => genforce::to_canonical(dict),
+        Layout::TensorFlow => tensorflow::stylegan2::to_canonical(dict, prefix),
         _ => nvidia::to_canonical(dict),
     }
+}
+
+/// The bound of features that a pickled network says it has, under one of these prefixes; its tensors do not tell.
+pub(crate) fn conv_clamp(dict: &StateDict, prefixes: &[&str]) -> Option<f64> {
+    let is_it = |key: &str| {
+        key.ends_with(".conv_clamp") && prefixes.iter().any(|prefix| key.starts_with(prefix))
+    };
+    dict.metadata().iter().find(|(key, _)| is_it(key))?.1.parse().ok()
 }
 
 /// As [`canonical`], for a StyleGAN generator; `fused` says which blocks up-sample by a transposed convolution where names
@@ -75,14 +95,22 @@ pub(crate) fn canonical_stylegan(
     fused: &dyn Fn(usize) -> bool,
 ) -> Result<Canonical> {
     let (layout, prefix) = layout::locate(&dict, Family::StyleGan)?;
-    stylegan::to_canonical(dict.into_subset(prefix), layout, fused)
+    let dict = dict.into_subset(prefix);
+    match layout {
+        Layout::TensorFlow => tensorflow::stylegan::to_canonical(dict, prefix, fused),
+        _ => stylegan::to_canonical(dict, layout, fused),
+    }
 }
 
 /// As [`canonical`], for a PGGAN generator; `fused` says whether it up-samples by transposed convolutions where neither
 /// names nor shapes do.
 pub(crate) fn canonical_pggan(dict: StateDict, fused: Option<bool>) -> Result<Canonical> {
     let (layout, prefix) = layout::locate(&dict, Family::PgGan)?;
-    pggan::to_canonical(dict.into_subset(prefix), layout, fused)
+    let dict = dict.into_subset(prefix);
+    match layout {
+        Layout::TensorFlow => tensorflow::pggan::to_canonical(dict),
+        _ => pggan::to_canonical(dict, layout, fused),
+    }
 }
 
 /// An error unless these are the tensors of a BigGAN generator; they need no conversion.
@@ -150,7 +178,7 @@ fn strength(name: &str, tensor: HostTensor) -> Result<HostTensor> {
 fn add_unused_filters(dict: &mut StateDict) -> Result<()> {
     let mut above = None;
     for name in (0..16).rev().filter_map(block) {
-        if dict.get(&format!("{name}.conv1.weight")).is_none() {
+        if dict.shape(&format!("{name}.conv1.weight")).is_none() {
             continue;
         }
         let filter = match dict.get(&format!("{name}.conv0.resample_filter")) {
@@ -161,7 +189,7 @@ fn add_unused_filters(dict: &mut StateDict) -> Result<()> {
         };
         for owner in [name.clone(), format!("{name}.conv1")] {
             let name = format!("{owner}.resample_filter");
-            if dict.get(&name).is_none() {
+            if dict.shape(&name).is_none() {
                 dict.insert(name, filter.clone())?;
             }
         }

@@ -81,7 +81,7 @@ fn place(name: &str, layout: Layout) -> Option<(String, Weight)> {
 /// number, the bias tells.
 fn shapes_look_fused(dict: &StateDict) -> bool {
     (2..32).step_by(2).any(|i| {
-        let shape = |kind: &str| dict.get(&format!("layer{i}.{kind}")).map(|t| t.shape.as_slice());
+        let shape = |kind: &str| dict.shape(&format!("layer{i}.{kind}"));
         match (shape("weight"), shape("bias")) {
             (Some(&[first, second, _, _]), Some(&[outputs])) => {
                 first != second && second == outputs

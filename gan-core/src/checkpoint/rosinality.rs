@@ -4,8 +4,9 @@
 //! size 1, a factor `1/sqrt(fan_in)` on convolutions before demodulation (which sees it only through its
 //! epsilon), and filters that include the gain 4 of upsampling.
 
+use super::host_tensor::HostTensor;
 use super::layout::Family;
-use super::state_dict::{HostTensor, StateDict};
+use super::state_dict::StateDict;
 use super::{
     Canonical, Layout, add_unused_filters, block, convolution, index, leftover, mean_latent,
     strength,

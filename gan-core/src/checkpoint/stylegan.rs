@@ -15,8 +15,9 @@
 //! after it, and the kernels of up-sampling layers, see [`up_weight`].
 
 use super::genforce::embedding;
+use super::host_tensor::HostTensor;
 use super::layout::Family;
-use super::state_dict::{HostTensor, StateDict, weights};
+use super::state_dict::{StateDict, weights};
 use super::{Canonical, Layout, index, leftover, mean_latent, paired_convolution, up_weight};
 use crate::error::Result;
 

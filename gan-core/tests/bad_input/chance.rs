@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use gan_core::checkpoint::StateDict;
+use gan_core::checkpoint::{self, StateDict};
 use gan_core::{Error, Generator};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -121,8 +121,8 @@ proptest! {
             let at = if in_header { at.index(header) } else { at.index(bytes.len()) };
             bytes[at] ^= mask;
         }
-        match StateDict::from_bytes(&bytes, "mutated") {
-            Ok(dict) => survives(dict)?,
+        match checkpoint::from_bytes(bytes, "mutated") {
+            Ok(found) => survives(found.tensors)?,
             Err(e) => {
                 let typed = matches!(e, Error::Format { .. } | Error::Weights { .. });
                 prop_assert!(typed, "{e:?}");

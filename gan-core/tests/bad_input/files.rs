@@ -19,7 +19,7 @@ fn files_that_are_missing_or_of_another_kind() {
     let name = folder.path().display().to_string();
     assert_refused!(StyleGan2::open(folder.path(), &cpu), Error::Format { .. }, &name, "file");
     for (bytes, kind) in
-        [(&b"PK\x03\x04    "[..], "torch"), (b"\x80\x04\x95 ", "pickle"), (b"", "0 bytes")]
+        [(&b"PK\x03\x04    "[..], "zip"), (b"\x80\x04\x95 ", "pickle"), (b"", "0 bytes")]
     {
         let path = folder.path().join("other");
         std::fs::write(&path, bytes).unwrap();
@@ -38,7 +38,7 @@ fn truncated_files() {
         std::fs::write(&path, &bytes[..length]).unwrap();
         assert_refused!(
             StyleGan2::open(&path, &Device::cpu()),
-            Error::Format { format: "safetensors", .. },
+            Error::Format { .. },
             "cut.safetensors"
         );
     }

@@ -58,12 +58,12 @@ fn gradients(row: &Row, inputs: &[Tensor], order: Order) -> Result<Vec<Tensor>> 
 }
 
 /// The inputs as the device rounded them.
-fn on_reference(inputs: &[Tensor]) -> Vec<Tensor> {
+pub(crate) fn on_reference(inputs: &[Tensor]) -> Vec<Tensor> {
     let copy = |x: &Tensor| x.to_device(&Device::reference());
     inputs.iter().map(copy).collect::<Result<_>>().unwrap()
 }
 
-fn within(tolerance: f64, a: &Tensor, r: &Tensor) -> Verdict {
+pub(crate) fn within(tolerance: f64, a: &Tensor, r: &Tensor) -> Verdict {
     if a.shape() != r.shape() {
         return Err(format!("shape {:?} instead of {:?}", a.shape(), r.shape()));
     }

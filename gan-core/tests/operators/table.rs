@@ -399,7 +399,8 @@ const SMALL_CONVS: [Geometry; 18] = [
     ([1, 4, 2, 3], [4, 1, 1, 1], [1, 1], [0, 0], 4),
 ];
 
-const LARGE_CONVS: [Geometry; 18] = [
+const LARGE_CONVS: [Geometry; 19] = [
+    ([1, 1, 67, 71], [1, 1, 3, 3], [1, 1], [1, 1], 1),
     ([1, 5, 3, 40], [530, 5, 1, 1], [1, 1], [0, 0], 1),
     ([1, 3, 4, 521], [5, 3, 3, 3], [1, 1], [1, 1], 1),
     ([1, 2, 3, 1100], [3, 2, 1, 3], [1, 1], [0, 1], 1),
@@ -483,6 +484,12 @@ fn resampling() -> Vec<Row> {
         (Filter::new(1, 12, long).unwrap(), [1, 2], [1, 1], [[0, 0], [6, 5]], 1.0),
     ];
     let mut rows = Vec::new();
+    for (up, down) in [([2, 2], [1, 1]), ([1, 1], [2, 2])] {
+        let padding = [[2, 1]; 2];
+        let op = UpFirDn { filter: network(), up, down, padding, flip: false, gain: 1.0 };
+        let name = format!("upfirdn2d of a pixel, up {up:?} down {down:?}");
+        rows.push(row(name, &[[1, 1, 1, 1]], move |x| x[0].upfirdn2d(&op)));
+    }
     for (case, (filter, up, down, padding, gain)) in small.into_iter().enumerate() {
         for flip in [false, true] {
             let op = UpFirDn { filter: filter.clone(), up, down, padding, flip, gain };

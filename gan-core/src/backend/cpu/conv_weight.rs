@@ -125,16 +125,26 @@ impl Plan {
 /// Copies of one task.
 #[derive(Default)]
 struct Planes {
-    /// `[output channels, len]`
+    /// `[output channels, stride]` from [`Planes::start`] on.
     gradient: Vec<f32>,
     /// `[input channels, phases, area]`
     image: Vec<f32>,
     /// Pixels that a product runs over, and of a whole plane: the product's, and what its last tap reaches.
     len: usize,
     area: usize,
+    /// Distance of the gradient's planes, whole cache lines.
+    stride: usize,
 }
 
+/// Values of a cache line.
+const LINE: usize = 16;
+
 impl Planes {
+    /// Where the gradient's planes start, so that they start with cache lines.
+    fn start(&self) -> usize {
+        self.gradient.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE)
+    }
+
     fn copy_gradient(
         &mut self,
         plan: &Plan,
@@ -146,16 +156,20 @@ impl Planes {
         let rows = part.rows.len() + plan.reach[0];
         self.area = part.images.len() * rows * plan.pitch;
         self.len = self.area - plan.reach[0] * plan.pitch - plan.reach[1];
-        self.gradient.clear();
-        self.gradient.resize(channels.len() * self.len, 0.0);
-        for (plane, channel) in self.gradient.chunks_exact_mut(self.len).zip(channels) {
-            for (image, plane) in part.images.clone().zip(plane.chunks_mut(rows * plan.pitch)) {
-                let from =
-                    &g.values()[((image * co + channel) * height + part.rows.start) * width..];
-                let lines = plane.chunks_mut(plan.pitch).zip(from.chunks_exact(width));
-                for (line, from) in lines.take(part.rows.len()) {
-                    line[..width].copy_from_slice(from);
+        self.stride = self.len.next_multiple_of(LINE);
+        self.gradient.resize(channels.len() * self.stride + LINE, 0.0);
+        let (start, len) = (self.start(), self.len);
+        let planes = self.gradient[start..].chunks_exact_mut(self.stride);
+        for (plane, channel) in planes.zip(channels) {
+            for (j, line) in plane[..len].chunks_mut(plan.pitch).enumerate() {
+                if j % rows >= part.rows.len() {
+                    line.fill(0.0);
+                    continue;
                 }
+                let (image, row) = (part.images.start + j / rows, part.rows.start + j % rows);
+                let from = &g.values()[((image * co + channel) * height + row) * width..];
+                line[..width].copy_from_slice(&from[..width]);
+                line[width..].fill(0.0);
             }
         }
     }
@@ -197,7 +211,8 @@ impl Planes {
         let columns = inputs * kh * kw;
         let rows = sums.len() / columns;
         // Rows and columns past the end repeat the last one; their products are dropped.
-        let gradient = |row: usize| &self.gradient[row.min(rows - 1) * self.len..][..self.len];
+        let planes = &self.gradient[self.start()..];
+        let gradient = |row: usize| &planes[row.min(rows - 1) * self.stride..][..self.len];
         let shifted = |column: usize| {
             let column = column.min(columns - 1);
             let (channel, ky, kx) = (column / (kh * kw), column / kw % kh, column % kw);

@@ -52,7 +52,9 @@ fn packed_products(
     let band_len = k * mr;
     // `[batch][band][k][mr]`, with zeros beyond the last row.
     let mut packed = vec![0.0; a.shape[0] * bands * band_len];
-    packed.par_chunks_mut(band_len.max(1)).enumerate().for_each(|(i, packed)| {
+    let bands_at_once = (TASK / (8 * band_len)).max(1);
+    let packing = packed.par_chunks_mut(band_len).enumerate().with_min_len(bands_at_once);
+    packing.for_each(|(i, packed)| {
         let (values, first) = (&a.values()[i / bands * m * k..][..m * k], i % bands * mr);
         for r in 0..mr.min(m - first) {
             for p in 0..k {
@@ -63,7 +65,9 @@ fn packed_products(
     });
     let groups = bands.div_ceil(BANDS);
     let out = Disjoint::new(out);
-    (0..a.shape[0] * groups * panels).into_par_iter().for_each_init(
+    let panels_at_once = (TASK / (band_len * nr * bands.min(BANDS))).max(1);
+    let tasks = (0..a.shape[0] * groups * panels).into_par_iter().with_min_len(panels_at_once);
+    tasks.for_each_init(
         || (vec![0.0; k * nr], vec![0.0; mr * nr]),
         |(columns, block), task| {
             let (batch, group, panel) =

@@ -250,7 +250,8 @@ impl Backend for Cpu {
         // The kernels' unsafe code relies on these shapes, and this function can be called without a tensor.
         let shapes: Vec<&[usize]> = args.iter().map(|a| a.shape).collect();
         let fits = |v: &View<'_>| numel(v.shape) == Some(v.values().len());
-        if prim.output_shape(&shapes)? != shape || !views.iter().all(fits) {
+        let is_empty = shapes.iter().chain([&shape]).any(|s| s.contains(&0));
+        if is_empty || prim.output_shape(&shapes)? != shape || !views.iter().all(fits) {
             return Err(Error::shape(prim.name(), "the shapes of its operands and result", shapes));
         }
         if let Prim::Reshape(_) = prim {

@@ -135,7 +135,8 @@ pub(super) fn pack_pixels(
         let (channel, tap) = (k / taps.offsets.len(), taps.offsets[k % taps.offsets.len()]);
         let plane = &source.channels[channel * height * width..][..height * width];
         let scale = source.scale.map_or(1.0, |s| s[channel]);
-        let mut line = PanelLine { panels, panel_len, nr: kernel.nr, row: k - k0, at: 0 };
+        let start = (k - k0) * kernel.nr;
+        let mut line = PanelLine { panels, panel_len, nr: kernel.nr, start, column: 0 };
         for gy in patch.origin[0]..patch.origin[0] + patch.size[0] {
             let y = (gy * taps.step[0]) as isize + tap[0];
             if y < 0 || y >= height as isize {
@@ -155,8 +156,9 @@ struct PanelLine<'a> {
     panels: &'a mut [f32],
     panel_len: usize,
     nr: usize,
-    row: usize,
-    at: usize,
+    /// Where the row begins in the panel that is being written, and how much of it is.
+    start: usize,
+    column: usize,
 }
 
 impl PanelLine<'_> {
@@ -164,12 +166,14 @@ impl PanelLine<'_> {
     fn write(&mut self, len: usize, mut fill: impl FnMut(usize, &mut [f32])) {
         let mut done = 0;
         while done < len {
-            let (panel, column) = (self.at / self.nr, self.at % self.nr);
-            let stretch = (self.nr - column).min(len - done);
-            let start = panel * self.panel_len + self.row * self.nr + column;
-            fill(done, &mut self.panels[start..start + stretch]);
+            let stretch = (self.nr - self.column).min(len - done);
+            fill(done, &mut self.panels[self.start + self.column..][..stretch]);
             done += stretch;
-            self.at += stretch;
+            self.column += stretch;
+            if self.column == self.nr {
+                self.start += self.panel_len;
+                self.column = 0;
+            }
         }
     }
 
@@ -181,9 +185,11 @@ impl PanelLine<'_> {
     fn pixels(&mut self, row: &[f32], first: isize, step: usize, len: usize, scale: f32) {
         // The first and one past the last point whose pixel exists.
         let reaches = |limit: isize| {
-            usize::try_from((limit - first + step as isize - 1).div_euclid(step as isize))
-                .unwrap_or(0)
-                .min(len)
+            let points = match step {
+                1 => limit - first,
+                _ => (limit - first + step as isize - 1).div_euclid(step as isize),
+            };
+            usize::try_from(points).unwrap_or(0).min(len)
         };
         let (inside, end) = (reaches(0), reaches(row.len() as isize));
         self.zeros(inside);
@@ -204,6 +210,8 @@ impl PanelLine<'_> {
 
     /// Zeros to the end of the last panel.
     fn finish(&mut self) {
-        self.zeros(self.at.next_multiple_of(self.nr) - self.at);
+        if self.column > 0 {
+            self.zeros(self.nr - self.column);
+        }
     }
 }

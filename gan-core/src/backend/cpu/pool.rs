@@ -11,8 +11,8 @@ use crate::memory;
 /// Values of the smallest block that is kept.
 const LEAST: usize = 1 << 18;
 
-/// Blocks that are kept.
-const MOST: usize = 8;
+/// Values that are kept: a gigabyte, which holds what a step of training at 64 pixels drops at its end.
+const MOST: usize = 1 << 28;
 
 /// Blocks are not used for tensors that are smaller than this part of them: a small tensor that lives long would hold
 /// a large block.
@@ -48,9 +48,11 @@ impl Pool {
         }
         let mut blocks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         blocks.push(block);
-        if blocks.len() > MOST {
-            blocks.sort_unstable_by_key(|block| std::cmp::Reverse(block.capacity()));
-            blocks.truncate(MOST);
-        }
+        blocks.sort_unstable_by_key(|block| std::cmp::Reverse(block.capacity()));
+        let mut kept = 0;
+        blocks.retain(|block| {
+            kept += block.capacity();
+            kept <= MOST
+        });
     }
 }

@@ -36,8 +36,11 @@ impl Scratch {
         let panels = patch.points().div_ceil(nr);
         let stride = panels * nr;
         let bands = rows.len().div_ceil(mr);
-        self.sums.clear();
         self.sums.resize(bands * mr * stride, 0.0);
+        if weight.k == 0 {
+            // No tap reaches these points.
+            self.sums.fill(0.0);
+        }
         for k0 in (0..weight.k).step_by(DEPTH) {
             let k1 = (k0 + DEPTH).min(weight.k);
             let depth = k1 - k0;
@@ -50,7 +53,10 @@ impl Scratch {
                 let a = weight.panel(rows.start / mr + band, mr, k0);
                 for (panel, b) in self.pixels[..len].chunks_exact(depth * nr).enumerate() {
                     let c = &mut self.sums[band * mr * stride + panel * nr..];
-                    kernel.run(depth, a, b, c, stride);
+                    match k0 {
+                        0 => kernel.product(depth, a, b, c, stride),
+                        _ => kernel.run(depth, a, b, c, stride),
+                    }
                 }
             }
         }
@@ -99,7 +105,9 @@ pub(super) fn row_blocks(
     mr: usize,
 ) -> Vec<std::ops::Range<usize>> {
     const TASKS: usize = 16;
+    /// Every task packs its pixels anew, which costs as much as the products of some ten rows.
+    const LEAST: usize = 128;
     let wanted = TASKS.div_ceil(other_tasks.max(1));
-    let block = rows.div_ceil(wanted).next_multiple_of(4 * mr).min(ROWS);
+    let block = rows.div_ceil(wanted).max(LEAST).next_multiple_of(4 * mr).min(ROWS);
     (0..rows).step_by(block).map(|start| start..(start + block).min(rows)).collect()
 }

@@ -4,9 +4,10 @@
 //! `sqrt(2)` of leaky ReLU is in the weight, so their biases are stored larger by that factor. Kernels of filters are for a
 //! correlation.
 
+use super::super::host_tensor::HostTensor;
 use super::super::index;
 use super::super::layout::Layout;
-use super::super::state_dict::{HostTensor, StateDict};
+use super::super::state_dict::StateDict;
 use super::super::stylegan::blur;
 use super::{Kind, block, leftover};
 use crate::error::Result;

@@ -43,7 +43,7 @@ impl Kind {
     fn known(self) -> &'static str {
         match self {
             Kind::StyleGan2 => {
-                "StyleGAN2 discriminators of NVIDIA (PyTorch), rosinality and genforce"
+                "StyleGAN2 discriminators of NVIDIA (PyTorch and TensorFlow), rosinality and genforce"
             }
             Kind::StyleGan => "StyleGAN discriminators of genforce",
             Kind::PgGan => "PGGAN discriminators of genforce",
@@ -59,6 +59,9 @@ impl Kind {
         }
         if self == Kind::StyleGan2 && any(&["final_conv.", "final_linear."]) {
             found.push(Layout::Rosinality);
+        }
+        if self == Kind::StyleGan2 && any(&["Output/"]) && any(&["4x4/Dense0/"]) {
+            found.push(Layout::TensorFlow);
         }
         if any(&["input0."]) && any(&["layer0."]) && self == of_genforce(names) {
             found.push(Layout::Genforce);

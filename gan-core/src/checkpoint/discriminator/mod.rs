@@ -18,9 +18,11 @@
 mod genforce;
 mod layout;
 mod rosinality;
+mod tensorflow;
 
+use super::host_tensor::HostTensor;
 use super::layout::Layout;
-use super::state_dict::{self, HostTensor, StateDict};
+use super::state_dict::{self, StateDict};
 use crate::error::{Error, Result};
 pub(super) use layout::describe_discriminator;
 use layout::{Kind, locate};
@@ -32,6 +34,7 @@ pub(crate) fn canonical_stylegan2_discriminator(dict: StateDict) -> Result<(Layo
     let dict = match layout {
         Layout::Rosinality => rosinality::to_canonical(dict)?,
         Layout::Genforce => genforce::to_canonical(dict, Kind::StyleGan2)?,
+        Layout::TensorFlow => tensorflow::to_canonical(dict, prefix)?,
         // The canonical names themselves; the network refuses what it does not know.
         _ => dict,
     };

@@ -80,12 +80,40 @@ fn number_formats() {
     close("bf16", 7);
     assert_eq!(dict.get("big").unwrap().data, [f32::INFINITY]);
 
-    for (dtype, size) in [(Dtype::I64, 8), (Dtype::U8, 1), (Dtype::BOOL, 1), (Dtype::F8_E4M3, 1)] {
-        let bytes = vec![0; size];
-        let view = TensorView::new(dtype, vec![], &bytes).unwrap();
-        let message = read(&serialize([("count", view)], None).unwrap()).unwrap_err().to_string();
-        assert!(message.contains("`count`") && message.contains(&dtype.to_string()), "{message}");
-    }
+    // Integers are read as numbers; formats of less than a byte are not.
+    let counts = [3i64, -4].map(i64::to_le_bytes).concat();
+    let view = TensorView::new(Dtype::I64, vec![2], &counts).unwrap();
+    let dict = read(&serialize([("count", view)], None).unwrap()).unwrap();
+    assert_eq!(dict.get("count").unwrap().data, [3.0, -4.0]);
+    assert_eq!(dict.number_format("count"), Some(NumberFormat::I64));
+    let view = TensorView::new(Dtype::F8_E4M3, vec![], &[0]).unwrap();
+    let message = read(&serialize([("count", view)], None).unwrap()).unwrap_err().to_string();
+    assert!(message.contains("`count`") && message.contains("F8_E4M3"), "{message}");
+}
+
+#[test]
+fn formats_survive_saving_and_can_be_changed() {
+    let values = [1.0f32, -0.5, 1e5];
+    let halves: Vec<u8> =
+        values[..2].iter().flat_map(|x| half::f16::from_f32(*x).to_le_bytes()).collect();
+    let view = TensorView::new(Dtype::F16, vec![2], &halves).unwrap();
+    let mut dict = read(&serialize([("half", view)], None).unwrap()).unwrap();
+    dict.insert("single", tensor(&[3], &values)).unwrap();
+    let again = read(&file_bytes(&dict)).unwrap();
+    assert_eq!(again, dict);
+    assert_eq!(again.number_format("half"), Some(NumberFormat::F16));
+    assert_eq!(again.number_format("single"), Some(NumberFormat::F32));
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.safetensors");
+    let message = dict.save_as(&path, NumberFormat::F16).unwrap_err().to_string();
+    assert!(message.contains("`single`") && message.contains("1e5"), "{message}");
+    assert!(!path.exists());
+    dict.save_as(&path, NumberFormat::Bf16).unwrap();
+    let brains = StateDict::open(&path).unwrap();
+    assert_eq!(brains.number_format("half"), Some(NumberFormat::Bf16));
+    assert_eq!(brains.get("half").unwrap().data, values[..2]);
+    assert!(matches!(dict.save_as(&path, NumberFormat::I8), Err(Error::Argument { .. })));
 }
 
 #[test]
@@ -115,15 +143,16 @@ fn other_files_are_told_apart() {
         let path = folder.path().join("file");
         std::fs::write(&path, bytes).unwrap();
         let opened = StateDict::open(&path).unwrap_err();
-        let in_memory = StateDict::from_bytes(bytes, &path).unwrap_err();
+        let in_memory = from_bytes(bytes.to_vec(), &path).unwrap_err();
         assert_eq!(opened.to_string(), in_memory.to_string());
-        assert!(matches!(opened, Error::Format { format: "safetensors", .. }));
+        assert_eq!(opened.to_string(), super::read_copy(&path).unwrap_err().to_string());
+        assert!(matches!(opened, Error::Format { .. }));
         opened.to_string()
     };
-    assert!(reason(b"PK\x03\x04\x14\0\0\x08\x08\0\0\0\0\0").contains("torch zip"));
-    assert!(reason(b"\x80\x02}q\x00(X\x10\x00\x00\x00").contains("a pickle"));
-    assert!(reason(b"\x80\x04\x95\x00").contains("a pickle"));
-    assert!(reason(b"\x93NUMPY\x01\x00v\x00").contains(".npy"));
+    assert!(reason(b"PK\x03\x04\x14\0\0\x08\x08\0\0\0\0\0").contains("incomplete"));
+    assert!(reason(b"\x80\x02}q\x00(X\x10\x00\x00\x00").contains("ends in the middle of a pickle"));
+    assert!(reason(b"\x80\x04\x95\x00").contains("ends in the middle of a pickle"));
+    assert!(reason(b"\x93NUMPY\x01\x00v\x00").contains("header is not complete"));
     assert!(reason(b"version https://git-lfs.github.com/spec/v1\n").contains("git lfs pull"));
     assert!(reason(b"<!DOCTYPE html><html>").contains("web page"));
     assert!(reason(b"").contains("only 0 bytes"));

@@ -1,5 +1,7 @@
 //! Files, names and conversions against the golden files of the original code.
 
+mod containers;
+mod damaged;
 mod dict;
 mod files;
 mod genforce;
@@ -7,6 +9,7 @@ mod hostile;
 mod layouts;
 mod nvidia;
 mod rosinality;
+mod tensorflow;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -129,6 +132,11 @@ fn file_bytes(dict: &StateDict) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
+/// By the function that takes a copy of the file.
+fn read_copy(path: &Path) -> Result<StateDict> {
+    Ok(super::read(path)?.tensors)
+}
+
 fn read(bytes: &[u8]) -> Result<StateDict> {
-    StateDict::from_bytes(bytes, "mem.safetensors")
+    Ok(from_bytes(bytes.to_vec(), "mem.safetensors")?.tensors)
 }

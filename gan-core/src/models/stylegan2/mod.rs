@@ -56,6 +56,8 @@ impl StyleGan2 {
     /// # Errors
     /// As [`StyleGan2::open`].
     pub fn from_state_dict(dict: StateDict, options: &Options, device: &Device) -> Result<Self> {
+        let said = checkpoint::conv_clamp(&dict, &["G_ema.", "Gs.", "synthesis."]);
+        let options = &Options { conv_clamp: options.conv_clamp.or(said), ..*options };
         let canonical = checkpoint::canonical(dict)?;
         let joint_label_norm = options.joint_label_norm || canonical.label_norm_joint;
         let options = Options { joint_label_norm, ..*options };

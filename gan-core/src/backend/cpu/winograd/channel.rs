@@ -41,4 +41,19 @@ impl<'a> Channel<'a> {
         }
         copy
     }
+
+    /// Fills `out` with pixels of row `y` from `x` on, times the factor, and zeros outside of the image.
+    pub(super) fn scaled(&self, y: isize, x: isize, out: &mut [f32]) {
+        let line = self.row(y).unwrap_or_default();
+        let len = out.len() as isize;
+        let first = (-x).clamp(0, len);
+        let end = (line.len() as isize - x).clamp(first, len);
+        let (before, rest) = out.split_at_mut(first as usize);
+        let (inside, after) = rest.split_at_mut((end - first) as usize);
+        before.fill(0.0);
+        after.fill(0.0);
+        if let Some(pixels) = line.get((x + first) as usize..(x + end) as usize) {
+            inside.iter_mut().zip(pixels).for_each(|(o, pixel)| *o = self.scale * pixel);
+        }
+    }
 }

@@ -185,23 +185,16 @@ impl Convolution<'_> {
                 unsafe { (transforms.rows)(rows, source.scale, out, stride) };
             }
             _ => {
-                pixels.clear();
-                pixels.resize(MOST * MOST * lanes, 0.0);
+                let len = step * lanes;
+                pixels.resize(2 * MOST * len, 0.0);
                 for stretch in stretches {
                     let source = self.channel(stretch.image, channel);
-                    for i in 0..MOST {
+                    let places = stretch.lane * step..(stretch.lane + stretch.count) * step;
+                    for (i, row) in pixels.chunks_exact_mut(2 * len).enumerate().take(points) {
                         let [y, x] = self.corner(stretch.tile, i, 0);
-                        let Some(line) = source.row(y) else { continue };
-                        for t in 0..stretch.count {
-                            let x = x + (t * step) as isize;
-                            // Pixels of the tile that are inside of the image.
-                            let inside = (-x).clamp(0, MOST as isize) as usize;
-                            let end = (line.len() as isize - x).clamp(0, MOST as isize) as usize;
-                            for j in inside..end {
-                                pixels[(i * MOST + j) * lanes + stretch.lane + t] =
-                                    source.scale * line[(x + j as isize) as usize];
-                            }
-                        }
+                        let (near, far) = row.split_at_mut(len);
+                        source.scaled(y, x, &mut near[places.clone()]);
+                        source.scaled(y, x + step as isize, &mut far[places.clone()]);
                     }
                 }
                 // SAFETY: as above.

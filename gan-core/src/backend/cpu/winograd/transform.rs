@@ -14,7 +14,7 @@ pub(in super::super) struct Transforms {
     pub(super) lanes: usize,
     /// From rows of neighbouring tiles, all of their pixels, times a factor, to factors; see [`factors`].
     pub(super) rows: unsafe fn([&[f32]; MOST], f32, &mut [f32], usize),
-    /// The same from tiles that need not be neighbours: `[row][column][lane]`, with [`MOST`] rows and columns.
+    /// The same from tiles that need not be neighbours; see [`apart`].
     pub(super) tiles: unsafe fn(&[f32], &mut [f32], usize),
     /// From sums of products to rows of pixels; see [`results`].
     pub(super) results: unsafe fn(&[f32], usize, [&mut [f32]; 4]),
@@ -83,11 +83,8 @@ macro_rules! transforms {
             factors::<$vector, $scheme>(&gather::<$vector, $scheme>(rows, scale), out, stride);
         }
         $(#[target_feature(enable = $feature)])?
-        fn tiles(values: &[f32], out: &mut [f32], stride: usize) {
-            let mut tiles = [[<$vector>::splat(0.0); MOST]; MOST];
-            let lanes = values.chunks_exact(<$vector>::LANES);
-            tiles.iter_mut().flatten().zip(lanes).for_each(|(t, v)| *t = <$vector>::load(v));
-            factors::<$vector, $scheme>(&tiles, out, stride);
+        fn tiles(pixels: &[f32], out: &mut [f32], stride: usize) {
+            factors::<$vector, $scheme>(&apart::<$vector, $scheme>(pixels), out, stride);
         }
         $(#[target_feature(enable = $feature)])?
         fn output(products: &[f32], stride: usize, rows: [&mut [f32]; 4]) {
@@ -164,6 +161,21 @@ fn gather<V: Vector, S: Scheme>(rows: [&[f32]; MOST], scale: f32) -> Tiles<V> {
             let end = scale * rows[i][step * V::LANES + j];
             tiles[i][step + j] = tiles[i][j].shift(end);
         }
+    }
+    tiles
+}
+
+/// Reads tiles that need not be neighbours: for each of their rows, the first `step` pixels of each tile, then as many from where
+/// the next tile would begin, of which a tile reads the first.
+#[inline(always)]
+fn apart<V: Vector, S: Scheme>(pixels: &[f32]) -> Tiles<V> {
+    let Geometry { points, step, .. } = S::GEOMETRY;
+    let mut tiles = [[V::splat(0.0); MOST]; MOST];
+    for i in 0..points {
+        let row = &pixels[2 * i * step * V::LANES..];
+        let (near, far) = (S::split::<V>(row), S::split::<V>(&row[step * V::LANES..]));
+        tiles[i][..step].copy_from_slice(&near[..step]);
+        tiles[i][step..points].copy_from_slice(&far[..points - step]);
     }
     tiles
 }

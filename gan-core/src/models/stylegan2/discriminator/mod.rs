@@ -75,6 +75,9 @@ impl StyleGan2Discriminator {
         options: &DiscriminatorOptions,
         device: &Device,
     ) -> Result<Self> {
+        let said = checkpoint::conv_clamp(&dict, &["D.", "b"]);
+        let conv_clamp = options.conv_clamp.or(said);
+        let options = &DiscriminatorOptions { conv_clamp, ..*options };
         let (layout, dict) = checkpoint::canonical_stylegan2_discriminator(dict)?;
         let network = Self::from_params(Params::upload(dict, device)?, options)?;
         Ok(StyleGan2Discriminator { layout, ..network })
