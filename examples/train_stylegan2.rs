@@ -14,7 +14,7 @@ use gan_core::image::Grid;
 use gan_core::models::stylegan2::{Architecture, Config};
 use gan_core::training::{Trainer, TrainerOptions};
 use gan_core::{Device, Error, Generator, Image, Progress, Seeds, StyleGan2};
-use gan_examples::program::{Bar, Interrupt, Result, at_least_one, flags, run, say};
+use gan_examples::program::{Bar, Interrupt, Result, flags, run, say};
 use gan_examples::training::{Log, Pictures, plot};
 
 /// Between two times that everything is written.
@@ -22,6 +22,9 @@ const SAVE_EVERY: Duration = Duration::from_secs(240);
 
 /// Seeds of the sheet of samples, and how many are in a row.
 const SAMPLES: (u32, usize) = (48, 8);
+
+/// The largest batch; no run on a CPU has so many images in a step.
+const MOST_IMAGES: usize = 4096;
 
 /// Trains a StyleGAN2.
 #[derive(Parser)]
@@ -163,7 +166,10 @@ fn main() -> ExitCode {
 }
 
 fn train(flags: &Flags) -> Result<()> {
-    at_least_one("--batch", flags.batch)?;
+    if !(1..=MOST_IMAGES).contains(&flags.batch) {
+        let (expected, found) = (format!("1 to {MOST_IMAGES}"), flags.batch.to_string());
+        return Err(Error::Argument { what: "--batch", expected, found }.into());
+    }
     if !(flags.minutes >= 0.0 && flags.minutes < 1e6) {
         let (expected, found) = ("0 to 1000000".into(), flags.minutes.to_string());
         return Err(Error::Argument { what: "--minutes", expected, found }.into());

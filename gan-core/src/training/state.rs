@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::generator::{Generator, StyleBased};
 use crate::grad::Order;
 use crate::latent::{Noise, Z};
+use crate::memory;
 use crate::models::stylegan2::{StyleGan2, StyleGan2Discriminator, is_trained};
 use crate::nn::Params;
 use crate::random::Philox;
@@ -244,7 +245,8 @@ fn judge(params: &Params, options: &TrainerOptions) -> Result<StyleGan2Discrimin
 }
 
 fn normal(random: &mut Philox, shape: &[usize], device: &Device) -> Result<Tensor> {
-    let mut values = vec![0.0; shape.iter().product()];
+    let len = shape.iter().fold(1usize, |n, &d| n.saturating_mul(d));
+    let mut values = memory::zeros("codes and noise", len)?;
     random.fill_normal(&mut values);
     Tensor::from_vec(values, shape, device)
 }
