@@ -75,7 +75,7 @@ impl Pictures {
             Pictures::Houses => drawn::<House>(seed, first + i, size),
             Pictures::Files(files) => {
                 let word = Philox::at(PICKS | u64::from(seed), (first + i).into()).next_u32();
-                let pick = u64::from(word) * files.len() as u64 >> 32;
+                let pick = (u64::from(word) * files.len() as u64) >> 32;
                 Ok(files[pick as usize].to_planar())
             }
         });

@@ -39,8 +39,14 @@ pub fn plot(log: &Log) -> Result<Image> {
     Ok(Image::new(WIDTH as usize, height as usize, pixels)?)
 }
 
+struct Curve {
+    name: &'static str,
+    colour: [u8; 3],
+    points: Vec<[f64; 2]>,
+}
+
 struct Panel {
-    curves: Vec<(&'static str, [u8; 3], Vec<[f64; 2]>)>,
+    curves: Vec<Curve>,
     /// Least and greatest value of both axes.
     range: [[f64; 2]; 2],
     top: f32,
@@ -53,10 +59,12 @@ impl Panel {
             let points = log.rows.iter().map(|(_, row)| [row[0] / 1000.0, row[column]]);
             points.filter(|[_, y]| y.is_finite()).collect::<Vec<_>>()
         };
-        let curves: Vec<_> =
-            curves.iter().map(|&(name, colour)| (name, colour, points(name))).collect();
-        let values =
-            |axis: usize| curves.iter().flat_map(move |(_, _, p)| p.iter().map(move |p| p[axis]));
+        let curve =
+            |&(name, colour): &(&'static str, _)| Curve { name, colour, points: points(name) };
+        let curves: Vec<Curve> = curves.iter().map(curve).collect();
+        let values = |axis: usize| {
+            curves.iter().flat_map(move |curve| curve.points.iter().map(move |point| point[axis]))
+        };
         let x = [0.0, values(0).fold(1.0, f64::max)];
         let mut y: Vec<f64> = values(1).collect();
         y.sort_unstable_by(f64::total_cmp);
@@ -83,7 +91,7 @@ impl Panel {
         let [x, y] = self.range;
         self.line(pixmap, &[[x[0], y[1]], [x[0], y[0]], [x[1], y[0]]], INK, 1.0);
         let mut left = MARGINS[0];
-        for (name, colour, points) in &self.curves {
+        for Curve { name, colour, points } in &self.curves {
             self.line(pixmap, points, *colour, 1.5);
             text::draw(pixmap, name, [left, self.top + 8.0], &paint(*colour));
             left += CELL * (name.len() + 3) as f32;
