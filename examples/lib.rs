@@ -5,5 +5,7 @@ pub mod conformance;
 pub mod device;
 pub mod model;
 pub mod program;
+#[path = "training/mod.rs"]
+pub mod training;
 #[path = "world/mod.rs"]
 pub mod world;

@@ -111,6 +111,19 @@ pub enum Error {
         /// The code's geometry.
         found: String,
     },
+    /// Training came to a value that is not finite.
+    #[error(
+        "training step {step}: {what} is {value}; the state before this step is kept: go on from it with a lower learning \
+         rate, or start again with a larger r1_gamma"
+    )]
+    NotFinite {
+        /// The loss, or the tensor of the state after the step.
+        what: String,
+        /// Infinite or NaN.
+        value: f64,
+        /// Steps that were done before this one.
+        step: u64,
+    },
     /// The caller's [`Progress`](crate::Progress) asked to stop.
     #[error("stopped on request at step {step} of {total}")]
     Cancelled {

@@ -49,6 +49,9 @@ pub struct Adam {
 }
 
 impl Adam {
+    /// Suffixes of the means in a saved state, as PyTorch names them.
+    pub(super) const MEANS: [&str; 2] = ["exp_avg", "exp_avg_sq"];
+
     /// An optimizer that has done no step.
     pub fn new(options: &AdamOptions) -> Self {
         Adam { options: options.corrected(), steps: 0, means: BTreeMap::new() }
@@ -117,7 +120,7 @@ impl Adam {
     pub fn state(&self) -> Params {
         let mut state = Params::default();
         for (name, means) in &self.means {
-            for (mean, kind) in means.iter().zip(KINDS) {
+            for (mean, kind) in means.iter().zip(Self::MEANS) {
                 state.insert(format!("{name}.{kind}"), mean.clone());
             }
         }
@@ -129,11 +132,12 @@ impl Adam {
     /// # Errors
     /// [`Error::Weights`] if a parameter lacks one of its two means, or they have different shapes.
     pub fn resumed(options: &AdamOptions, steps: u64, mut state: Params) -> Result<Self> {
-        let of = |name: &str| name.strip_suffix(KINDS[0])?.strip_suffix('.').map(str::to_owned);
+        let of =
+            |name: &str| name.strip_suffix(Self::MEANS[0])?.strip_suffix('.').map(str::to_owned);
         let names: Vec<String> = state.names().filter_map(of).collect();
         let mut means = BTreeMap::new();
         for name in names {
-            let [first, second] = KINDS.map(|kind| format!("{name}.{kind}"));
+            let [first, second] = Self::MEANS.map(|kind| format!("{name}.{kind}"));
             let shape = state.get(&first).map_or(Vec::new(), |t| t.shape().to_vec());
             let shape: Vec<Option<usize>> = shape.into_iter().map(Some).collect();
             means.insert(name, [state.take(&first, &shape)?, state.take(&second, &shape)?]);
@@ -142,9 +146,6 @@ impl Adam {
         Ok(Adam { options: options.corrected(), steps, means })
     }
 }
-
-/// Suffixes of the means in a saved state.
-const KINDS: [&str; 2] = ["exp_avg", "exp_avg_sq"];
 
 /// NaN to 0, infinities to ±1e5.
 fn finite(g: &Tensor) -> Result<Tensor> {

@@ -22,11 +22,17 @@
 mod adam;
 mod ema;
 mod loss;
+mod options;
 mod pass;
 mod path_length;
+mod saved;
+mod state;
+mod trainer;
 
 pub use adam::{Adam, AdamOptions};
 pub use ema::{EmaSchedule, average};
 pub use loss::{fake_loss, generator_loss, r1_penalty, real_loss};
+pub use options::TrainerOptions;
 pub use pass::{Generated, Mixing, generate};
 pub use path_length::{PathLength, PathPenalty};
+pub use trainer::{StepReport, Trainer};

@@ -1,0 +1,90 @@
+//! Real images for training: drawn, or read from a folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gan_core::{Device, Error, Image, Philox, Result, Tensor};
+use rayon::prelude::*;
+
+use crate::world::{House, Portrait, World, image, nth};
+
+/// Sets the stream that picks files apart from that of a training run of the same seed.
+const PICKS: u64 = 0x7069_636b_0000_0000;
+
+/// Where real images come from. Image `k` of a seed is always the same, so that training can go on where it stopped.
+pub enum Pictures {
+    /// Portraits, never one twice.
+    Portraits,
+    /// Houses, never one twice.
+    Houses,
+    /// Images of a folder, each drawn at random.
+    Files(Vec<Image>),
+}
+
+impl Pictures {
+    /// Reads all .png, .jpg and .jpeg files of a folder, `size` x `size` pixels each.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there are none, [`Error::Shape`] for one of another size, and as [`Image::open`].
+    pub fn open(folder: &Path, size: usize) -> Result<Self> {
+        let io = |source| Error::Io { action: "read", path: folder.to_owned(), source };
+        let entries = fs::read_dir(folder).map_err(io)?;
+        let mut files = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(io)?.path();
+            if Image::check_name(&path).is_ok() {
+                files.push(path);
+            }
+        }
+        if files.is_empty() {
+            let expected = "a folder of .png, .jpg or .jpeg files".into();
+            let found = format!("none in {}", folder.display());
+            return Err(Error::Argument { what: "--images", expected, found });
+        }
+        // The order of a folder's entries is not defined.
+        files.sort_unstable();
+        let read = |path: &PathBuf| {
+            let image = Image::open(path)?;
+            let found = [image.width(), image.height()];
+            match found == [size, size] {
+                true => Ok(image),
+                false => Err(Error::Shape {
+                    op: "--images",
+                    expected: format!("{size} x {size} pixels, as --size asks for"),
+                    found: format!("{} x {} in {}", found[0], found[1], path.display()),
+                }),
+            }
+        };
+        Ok(Pictures::Files(files.par_iter().map(read).collect::<Result<_>>()?))
+    }
+
+    /// Images `first..first + n` of a seed, `[n, 3, size, size]` in -1 to 1.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for sizes that cannot be drawn.
+    pub fn batch(
+        &self,
+        seed: u32,
+        first: u64,
+        n: usize,
+        size: usize,
+        device: &Device,
+    ) -> Result<Tensor> {
+        let planes = (0..n as u64).into_par_iter().map(|i| match self {
+            Pictures::Portraits => drawn::<Portrait>(seed, first + i, size),
+            Pictures::Houses => drawn::<House>(seed, first + i, size),
+            Pictures::Files(files) => {
+                let word = Philox::at(PICKS | u64::from(seed), (first + i).into()).next_u32();
+                let pick = (u64::from(word) * files.len() as u64) >> 32;
+                Ok(files[pick as usize].to_planar())
+            }
+        });
+        let planes = planes.collect::<Result<Vec<_>>>()?;
+        Tensor::from_vec(planes.concat(), &[n, 3, size, size], device)
+    }
+}
+
+fn drawn<W: World>(seed: u32, k: u64, size: usize) -> Result<Vec<f32>> {
+    // Beyond 2^32 pictures it starts again.
+    Ok(image(&nth::<W>(seed, k as u32), size)?.to_planar())
+}
