@@ -246,7 +246,7 @@ impl Convolution<'_> {
         let [_, channels] = self.channels();
         let (bands, pieces) = (rows.len().div_ceil(mr), channels.div_ceil(cut.channels));
         let sums = first(sums, panels * bands * count * mr * nr);
-        for (matrix, products) in packed.matrices.iter().zip(products(self.form.geometry())) {
+        for (matrix, products) in packed.matrices.iter().zip(self.form.products()) {
             for piece in 0..pieces {
                 let start = piece * cut.channels;
                 let depth = cut.channels.min(channels - start);
@@ -254,7 +254,7 @@ impl Convolution<'_> {
                     let a = matrix.panel(rows.start / mr + band, mr, start);
                     for panel in 0..panels {
                         let factors = &factors[(panel * pieces + piece) * cut.len..];
-                        for product in &products {
+                        for product in products {
                             let b = &factors[product.factor * cut.stride..];
                             let block = (panel * bands + band) * count + product.sum;
                             let c = &mut sums[block * mr * nr..];
@@ -382,32 +382,4 @@ impl Cut {
         let stride = channels * convolution.kernel.nr + 48;
         Cut { channels, stride, len: convolution.form.geometry().points.pow(2) * stride }
     }
-}
-
-/// A product of a matrix of the weight.
-struct Product {
-    /// Factor of the pixels.
-    factor: usize,
-    sum: usize,
-    /// Whether the sum starts with it.
-    is_first: bool,
-}
-
-/// The products of each matrix of the weight.
-fn products(form: &Geometry) -> Vec<Vec<Product>> {
-    let mut matrices: Vec<Vec<Product>> = (0..form.weights.pow(2)).map(|_| Vec::new()).collect();
-    for [row_weight, row_factor, row_sum] in form.products {
-        for [weight, factor, sum] in form.products {
-            matrices[row_weight * form.weights + weight].push(Product {
-                factor: row_factor * form.points + factor,
-                sum: row_sum * form.sums + sum,
-                is_first: false,
-            });
-        }
-    }
-    let mut seen = vec![false; form.sums.pow(2)];
-    for product in matrices.iter_mut().flatten() {
-        product.is_first = !std::mem::replace(&mut seen[product.sum], true);
-    }
-    matrices
 }

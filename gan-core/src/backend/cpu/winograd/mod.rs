@@ -18,8 +18,10 @@ mod vector;
 mod vector_x86;
 mod weight;
 
+use std::sync::LazyLock;
+
 pub(super) use convolution::Convolution;
-use scheme::{F2, F4, Geometry, Halved, Scheme};
+use scheme::{F2, F4, Geometry, Halved, Product, Scheme, products};
 use transform::Transforms;
 #[cfg(target_arch = "x86_64")]
 pub(super) use transform::{AVX2, AVX512};
@@ -48,6 +50,16 @@ impl Form {
             Form::F4 => &F4::GEOMETRY,
             Form::Halved => &Halved::GEOMETRY,
         }
+    }
+
+    /// The products of each matrix of the weight.
+    fn products(self) -> &'static [Vec<Product>] {
+        static ALL: [LazyLock<Vec<Vec<Product>>>; 3] = [
+            LazyLock::new(|| products(&F2::GEOMETRY)),
+            LazyLock::new(|| products(&F4::GEOMETRY)),
+            LazyLock::new(|| products(&Halved::GEOMETRY)),
+        ];
+        &ALL[self as usize]
     }
 
     fn transforms(self, kernel: &Microkernel) -> &Transforms {

@@ -27,6 +27,34 @@ pub(super) struct Geometry {
     pub(super) products: &'static [[usize; 3]],
 }
 
+/// A product of a matrix of the weight.
+pub(super) struct Product {
+    /// Factor of the pixels.
+    pub(super) factor: usize,
+    pub(super) sum: usize,
+    /// Whether the sum starts with it.
+    pub(super) is_first: bool,
+}
+
+/// The products of each matrix of the weight.
+pub(super) fn products(form: &Geometry) -> Vec<Vec<Product>> {
+    let mut matrices: Vec<Vec<Product>> = (0..form.weights.pow(2)).map(|_| Vec::new()).collect();
+    for [row_weight, row_factor, row_sum] in form.products {
+        for [weight, factor, sum] in form.products {
+            matrices[row_weight * form.weights + weight].push(Product {
+                factor: row_factor * form.points + factor,
+                sum: row_sum * form.sums + sum,
+                is_first: false,
+            });
+        }
+    }
+    let mut seen = vec![false; form.sums.pow(2)];
+    for product in matrices.iter_mut().flatten() {
+        product.is_first = !std::mem::replace(&mut seen[product.sum], true);
+    }
+    matrices
+}
+
 /// One form. Arrays are as long as the largest form needs them.
 pub(super) trait Scheme {
     const GEOMETRY: Geometry;

@@ -18,7 +18,7 @@
 
 use std::cell::Cell;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rayon::prelude::*;
 
@@ -248,14 +248,14 @@ impl UpSampling<'_> {
         let (mr, nr) = (self.kernel.mr, self.kernel.nr);
         let bands = rows.len().div_ceil(mr);
         let products = first(products, panels * bands * PRODUCTS * mr * nr);
-        for (matrix, uses) in packed.matrices.iter().zip(uses()) {
+        for (matrix, uses) in packed.matrices.iter().zip(USES.iter()) {
             for (piece, factors) in factors.chunks_exact(cut.len).enumerate() {
                 let channels = cut.channels(piece);
                 for band in 0..bands {
                     let a = matrix.panel(rows.start / mr + band, mr, channels.start);
                     for (panel, factors) in factors.chunks_exact(cut.panel).enumerate().take(panels)
                     {
-                        for &(factor, product) in &uses {
+                        for &(factor, product) in uses {
                             let b = &factors[factor * cut.stride..];
                             let block = (panel * bands + band) * PRODUCTS + product;
                             let c = &mut products[block * mr * nr..];
@@ -320,7 +320,7 @@ fn weight_factors([a, b, c]: [f64; 3]) -> [f64; FACTORS] {
 }
 
 /// For each matrix of the weight, the factors of the pixels that it meets and the products that they give.
-fn uses() -> [Vec<(usize, usize)>; FACTORS * FACTORS] {
+static USES: LazyLock<[Vec<(usize, usize)>; FACTORS * FACTORS]> = LazyLock::new(|| {
     let mut uses = std::array::from_fn(|_| Vec::new());
     for (i, [row, above]) in PAIRS.into_iter().enumerate() {
         for (j, [column, beside]) in PAIRS.into_iter().enumerate() {
@@ -328,7 +328,7 @@ fn uses() -> [Vec<(usize, usize)>; FACTORS * FACTORS] {
         }
     }
     uses
-}
+});
 
 /// Some pixels of an image, and the tiles that the filter of their results reads.
 struct Region {
