@@ -11,6 +11,7 @@ use super::host_tensor::HostTensor;
 use super::number::NumberFormat;
 use super::stored::StoredTensor;
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 const MAX_NAME: usize = 512;
 const MAX_RANK: usize = 8;
@@ -127,7 +128,7 @@ impl StateDict {
     /// # Errors
     /// [`Error::Io`], and [`Error::Format`] for names and metadata beyond the format's 100 MB.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        container::save(self, path.as_ref(), None)
+        self.save_with(path, None, &mut ())
     }
 
     /// As [`StateDict::save`], with all fractions in one number format; integers stay what they are.
@@ -136,7 +137,20 @@ impl StateDict {
     /// As [`StateDict::save`]; [`Error::Argument`] for a format of integers, [`Error::Weights`] for a number beyond the
     /// range of the format.
     pub fn save_as(&self, path: impl AsRef<Path>, format: NumberFormat) -> Result<()> {
-        container::save(self, path.as_ref(), Some(format))
+        self.save_with(path, Some(format), &mut ())
+    }
+
+    /// As [`StateDict::save`] or [`StateDict::save_as`], telling `progress` of each tensor.
+    ///
+    /// # Errors
+    /// As [`StateDict::save_as`]; [`Error::Cancelled`] on request, which leaves no file behind either.
+    pub fn save_with(
+        &self,
+        path: impl AsRef<Path>,
+        format: Option<NumberFormat>,
+        progress: &mut dyn Progress,
+    ) -> Result<()> {
+        container::save(self, path.as_ref(), format, progress)
     }
 
     /// Adds a tensor. To replace one, [`take`](StateDict::take) the old one first.
@@ -276,6 +290,29 @@ impl StateDict {
             Some((rest.to_owned(), entry))
         };
         let tensors = self.tensors.into_iter().filter_map(strip).collect();
+        StateDict { tensors, metadata: self.metadata }
+    }
+
+    /// One network of a training file, such as `G_ema.`: the tensors whose names start with `prefix`, without the prefix,
+    /// and the metadata that is its own or of the whole file.
+    pub fn into_network(self, prefix: &str) -> StateDict {
+        self.into_subset(prefix).with_metadata_of(prefix)
+    }
+
+    /// Without the metadata of other networks than the one of that prefix, which is taken off.
+    pub(super) fn with_metadata_of(mut self, prefix: &str) -> StateDict {
+        let own = |(key, value): (String, String)| match key.strip_prefix(prefix) {
+            Some(rest) => Some((rest.to_owned(), value)),
+            None => (!key.contains('.')).then_some((key, value)),
+        };
+        self.metadata = self.metadata.into_iter().filter_map(own).collect();
+        self
+    }
+
+    /// The same tensors with `prefix` before their names.
+    pub(super) fn prefixed(self, prefix: &str) -> StateDict {
+        let longer = |(name, entry): (String, Entry)| (format!("{prefix}{name}"), entry);
+        let tensors = self.tensors.into_iter().map(longer).collect();
         StateDict { tensors, metadata: self.metadata }
     }
 
