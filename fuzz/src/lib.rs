@@ -1,10 +1,17 @@
 //! What each target does with the bytes that the fuzzer makes.
+//!
+//! ```sh
+//! cargo install cargo-fuzz
+//! RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir fuzz pickle fuzz/corpus/pickle fuzz/seeds/pickle -- \
+//!     -dict=fuzz/names.dict -max_total_time=600 -rss_limit_mb=2048 -timeout=20
+//! ```
+//!
+//! Targets are `safetensors`, `torch_zip`, `torch_legacy`, `torchscript`, `pickle`, `npy` and `npz`. With `-s none` after `run`,
+//! AddressSanitizer stays out: nothing that is fuzzed here is `unsafe`.
 
 use gan_core::checkpoint::{self, NumberFormat};
 use gan_core::models::AnyGenerator;
-use gan_core::{
-    Device, PgGanDiscriminator, StyleGan2Discriminator, StyleGanDiscriminator,
-};
+use gan_core::{Device, PgGanDiscriminator, StyleGan2Discriminator, StyleGanDiscriminator};
 
 /// The bytes with the start that makes them a file of this kind.
 pub fn started(magic: &[u8], bytes: &[u8]) -> Vec<u8> {

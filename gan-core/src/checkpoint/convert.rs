@@ -39,13 +39,14 @@ pub fn convert(dict: StateDict, to: Target) -> Result<StateDict> {
         return Err(Error::argument("convert", expected, format!("{family} of {layout}")));
     }
     let (_, prefix) = locate(&dict, family)?;
+    let metadata = dict.metadata_of(prefix);
     let found = canonical(dict)?;
     if found.label_norm_joint {
         let expected = "no labels, or labels normalised apart from z as the target does it";
         let found = "labels normalised together with z";
         return Err(weights("mapping.embed.weight", expected, found));
     }
-    let dict = found.dict.with_metadata_of(prefix);
+    let dict = found.dict.with_metadata(metadata);
     match to {
         Target::Nvidia => Ok(dict),
         Target::Rosinality => {

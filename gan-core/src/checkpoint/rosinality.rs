@@ -31,13 +31,6 @@ pub(crate) fn to_canonical(dict: StateDict) -> Result<Canonical> {
 pub(super) fn from_canonical(dict: StateDict) -> Result<StateDict> {
     let names: HashMap<_, _> =
         table().into_iter().map(|row| (row.canonical, (row.theirs, row.form))).collect();
-    // Its mapping network has as many numbers at each end.
-    if let Some(&[out, z_dim]) = dict.shape("mapping.fc0.weight")
-        && out != z_dim
-    {
-        let expected = "as many inputs as outputs, which rosinality's networks have";
-        return Err(weights("mapping.fc0.weight", expected, format!("shape [{out}, {z_dim}]")));
-    }
     for owner in (0..16).filter_map(block) {
         let (layer, colours) = (format!("{owner}.conv1.weight"), format!("{owner}.torgb.weight"));
         if dict.shape(&layer).is_some() && dict.shape(&colours).is_none() {
@@ -45,6 +38,13 @@ pub(super) fn from_canonical(dict: StateDict) -> Result<StateDict> {
                 "one in each block, which rosinality's networks have (`skip` architecture)";
             return Err(weights(&colours, expected, "none"));
         }
+    }
+    // Its mapping network has as many numbers at each end.
+    if let Some(&[out, z_dim]) = dict.shape("mapping.fc0.weight")
+        && out != z_dim
+    {
+        let expected = "as many inputs as outputs, which rosinality's networks have";
+        return Err(weights("mapping.fc0.weight", expected, format!("shape [{out}, {z_dim}]")));
     }
     let (tensors, mut dict) = dict.into_parts();
     for (name, tensor) in tensors {

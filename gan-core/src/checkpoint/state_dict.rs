@@ -1,7 +1,7 @@
 //! Named tensors, of a file or made in memory.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, btree_map};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::fmt;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -294,19 +294,26 @@ impl StateDict {
     }
 
     /// One network of a training file, such as `G_ema.`: the tensors whose names start with `prefix`, without the prefix,
-    /// and the metadata that is its own or of the whole file.
+    /// and the metadata without that of the other networks.
     pub fn into_network(self, prefix: &str) -> StateDict {
-        self.into_subset(prefix).with_metadata_of(prefix)
+        let metadata = self.metadata_of(prefix);
+        self.into_subset(prefix).with_metadata(metadata)
     }
 
-    /// Without the metadata of other networks than the one of that prefix, which is taken off.
-    pub(super) fn with_metadata_of(mut self, prefix: &str) -> StateDict {
-        let own = |(key, value): (String, String)| match key.strip_prefix(prefix) {
-            Some(rest) => Some((rest.to_owned(), value)),
-            None => (!key.contains('.')).then_some((key, value)),
+    /// The metadata of the network of that prefix, which is taken off, and of the whole file.
+    pub(super) fn metadata_of(&self, prefix: &str) -> BTreeMap<String, String> {
+        let first = |name: &str| name.split('.').next().map(str::to_owned);
+        let networks: BTreeSet<_> = self.names().filter_map(first).collect();
+        let own = |(key, value): (&String, &String)| match key.strip_prefix(prefix) {
+            Some(rest) => Some((rest.to_owned(), value.clone())),
+            None if first(key).is_some_and(|part| networks.contains(&part)) => None,
+            None => Some((key.clone(), value.clone())),
         };
-        self.metadata = self.metadata.into_iter().filter_map(own).collect();
-        self
+        self.metadata.iter().filter_map(own).collect()
+    }
+
+    pub(super) fn with_metadata(self, metadata: BTreeMap<String, String>) -> StateDict {
+        StateDict { metadata, ..self }
     }
 
     /// The same tensors with `prefix` before their names.
