@@ -162,5 +162,5 @@ fn networks_that_make_no_images_are_named() {
     // TorchScript and state dict have the same names and numbers.
     let script = StateDict::open(folder().join("published/clip_torchscript.pt")).unwrap();
     let dict = StateDict::open(folder().join("published/clip_state_dict.pt")).unwrap();
-    assert_eq!(script, dict);
+    assert!(script.iter().eq(dict.iter()));
 }
