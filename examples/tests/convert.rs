@@ -240,8 +240,8 @@ fn models_that_draw_nothing_are_named() {
     for program in ["generate", "sefa"] {
         for (model, parts) in [
             ("d.safetensors", ["StyleGAN2 discriminator", "StyleGan2Discriminator"]),
-            (&format!("{CHECKPOINTS}/published/clip_torchscript.pt"), ["CLIP", "visual."]),
-            (&format!("{CHECKPOINTS}/published/clip_state_dict.pt"), ["CLIP", "visual."]),
+            (&format!("{CHECKPOINTS}/published/clip_torchscript.pt"), ["CLIP", "text_projection"]),
+            (&format!("{CHECKPOINTS}/published/clip_state_dict.pt"), ["CLIP", "text_projection"]),
             (&format!("{CHECKPOINTS}/published/model_ir_se50.pth"), ["identity network", "body."]),
         ] {
             refused(&folder, program, &["--model", model, "--out=x.png"], &parts);
