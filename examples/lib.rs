@@ -3,6 +3,7 @@
 #[path = "conformance/mod.rs"]
 pub mod conformance;
 pub mod device;
+pub mod inspect;
 pub mod model;
 pub mod program;
 #[path = "training/mod.rs"]

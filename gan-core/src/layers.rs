@@ -50,7 +50,9 @@ impl Layers {
                 match list.last() {
                     Some(&last) if last >= count => {
                         let last_layer = count.saturating_sub(1);
-                        let expected = format!("layers 0 to {last_layer} of this network");
+                        let expected = format!(
+                            "layers 0 to {last_layer} of this network (those of a higher resolution have more)"
+                        );
                         Err(Error::argument("layers", expected, last))
                     }
                     _ => Ok(list),

@@ -33,13 +33,38 @@ impl HostTensor {
         Ok(self)
     }
 
+    /// Adds dimensions of 1 around those of a tensor of `rank` dimensions.
+    pub(crate) fn with_ones(
+        mut self,
+        name: &str,
+        rank: usize,
+        before: usize,
+        after: usize,
+    ) -> Result<HostTensor> {
+        if self.shape.len() != rank {
+            return Err(weights(name, format!("{rank} dimensions"), self.shape_text()));
+        }
+        self.shape = [&vec![1; before][..], &self.shape, &vec![1; after]].concat();
+        Ok(self)
+    }
+
     /// Multiplies a convolution's weight `[o, i, kh, kw]` by `1 / sqrt(i kh kw)`.
     pub(crate) fn scale_by_fan_in(self, name: &str) -> Result<HostTensor> {
+        let fan_in = self.fan_in(name)?;
+        Ok(self.scale((1.0 / fan_in.sqrt()) as f32))
+    }
+
+    /// Divides by what [`scale_by_fan_in`](HostTensor::scale_by_fan_in) multiplies by.
+    pub(crate) fn unscale_by_fan_in(self, name: &str) -> Result<HostTensor> {
+        let fan_in = self.fan_in(name)?;
+        Ok(self.scale(fan_in.sqrt() as f32))
+    }
+
+    fn fan_in(&self, name: &str) -> Result<f64> {
         let &[_, i, kh, kw] = self.shape.as_slice() else {
             return Err(weights(name, "shape [o, i, kh, kw]", self.shape_text()));
         };
-        let fan_in = i as f64 * kh as f64 * kw as f64;
-        Ok(self.scale((1.0 / fan_in.sqrt()) as f32))
+        Ok(i as f64 * kh as f64 * kw as f64)
     }
 
     pub(crate) fn scale(mut self, factor: f32) -> HostTensor {

@@ -79,15 +79,27 @@ impl Family {
             found.extend(self.layouts(&names).into_iter().map(|layout| (layout, level)));
         }
         // Training files of genforce hold both; the running average gives the better images.
-        if found.iter().any(|(_, level)| *level == "generator_smooth.") {
-            found.retain(|(_, level)| *level != "generator.");
+        if found.iter().any(|(_, level)| level.ends_with("generator_smooth.")) {
+            found.retain(|(_, level)| !level.ends_with("generator."));
         }
         found
     }
 }
 
-/// Names under which training files nest a generator; the top level first.
-const LEVELS: [&str; 6] = ["", "G_ema.", "Gs.", "g_ema.", "generator_smooth.", "generator."];
+/// Names under which files nest a generator: the top level, training files of NVIDIA and rosinality, genforce's model zoo
+/// and training files, and encoders (pSp, e4e) and StyleCLIP's mappers with their decoder.
+const LEVELS: [&str; 10] = [
+    "",
+    "G_ema.",
+    "Gs.",
+    "g_ema.",
+    "generator_smooth.",
+    "generator.",
+    "models.generator_smooth.",
+    "models.generator.",
+    "decoder.",
+    "state_dict.decoder.",
+];
 
 /// The code base whose names and conventions a checkpoint follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +137,7 @@ impl fmt::Display for Layout {
 }
 
 /// Tells family and layout of a generator from the tensor names alone, at the top level or nested as in training files
-/// (`G_ema.`, `Gs.`, `g_ema.`, `generator_smooth.`, `generator.`).
+/// (`G_ema.`, `Gs.`, `g_ema.`, `generator_smooth.`, `generator.`) and in those of encoders (`decoder.`).
 ///
 /// # Errors
 /// [`Error::Layout`] if no layout fits or more than one.
@@ -271,12 +283,19 @@ pub(super) fn unknown(dict: &StateDict, reason: String, known: &'static str) -> 
 
 pub(super) fn why_unknown(dict: &StateDict) -> String {
     // Common files that are something else, the most telling names first.
-    const OTHERS: [(&[&str], &str); 5] = [
+    const OTHERS: [(&[&str], &str); 9] = [
         (&["G.synthesis.b4.", "g.conv1.conv."], "only the raw generator is there, no average"),
         (&["synthesis.input.", "synthesis.L0_"], "this is a StyleGAN3 generator"),
         (&["synthesis.layer0."], "this is part of a StyleGAN generator"),
-        (&["course_mapping."], "this is an editing network"),
-        (&["encoder.input_layer.", "decoder.conv1.conv."], "this is an encoder with its decoder"),
+        (&["course_mapping."], "this is an editing network, without the generator that it edits"),
+        (&["encoder.input_layer."], "this is an encoder, without the generator behind it"),
+        (&["input_layer.0.weight"], "this is an identity network or the part of an encoder"),
+        (
+            &["visual.conv1.weight", "visual.proj", "text_projection", "token_embedding.weight"],
+            "this is a CLIP model, which judges images and makes none",
+        ),
+        (&["features.0.weight"], "this is a VGG or a similar network of features"),
+        (&["lin0.model.", "lin0.weight"], "these are the weights of a perceptual distance"),
     ];
     const PARTS: [(&[&str], &str); 2] = [
         (&["fromrgb.", "input0."], "this is part of a discriminator"),

@@ -20,6 +20,7 @@
 //! tables are in `pggan.rs` and `stylegan.rs`. Those of discriminators are in `discriminator/`.
 
 mod container;
+mod convert;
 mod discriminator;
 mod genforce;
 mod host_tensor;
@@ -38,6 +39,7 @@ mod tensorflow;
 mod tests;
 
 pub use container::{Container, from_bytes, open, read};
+pub use convert::{Target, convert};
 pub(crate) use discriminator::{
     canonical_pggan_discriminator, canonical_stylegan_discriminator,
     canonical_stylegan2_discriminator,

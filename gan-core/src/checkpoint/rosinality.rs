@@ -4,90 +4,180 @@
 //! size 1, a factor `1/sqrt(fan_in)` on convolutions before demodulation (which sees it only through its
 //! epsilon), and filters that include the gain 4 of upsampling.
 
+use std::collections::HashMap;
+
 use super::host_tensor::HostTensor;
 use super::layout::Family;
-use super::state_dict::StateDict;
-use super::{
-    Canonical, Layout, add_unused_filters, block, convolution, index, leftover, mean_latent,
-    strength,
-};
+use super::state_dict::{StateDict, weights};
+use super::{Canonical, Layout, add_unused_filters, block, convolution, leftover, strength};
 use crate::error::Result;
 
 /// Renames and rescales all tensors.
 pub(crate) fn to_canonical(dict: StateDict) -> Result<Canonical> {
+    let places: HashMap<_, _> =
+        table().into_iter().map(|row| (row.theirs, (row.canonical, row.form))).collect();
     let (tensors, mut dict) = dict.into_parts();
     for (name, tensor) in tensors {
-        let Some(place) = place(&name) else {
+        let Some((place, form)) = places.get(&name) else {
             return Err(leftover(&name, &tensor, Layout::Rosinality, Family::StyleGan2));
         };
-        let tensor = convert(&name, &place, tensor)?;
-        dict.insert(place, tensor)?;
+        dict.insert(place, form.to_canonical(&name, tensor)?)?;
     }
     add_unused_filters(&mut dict)?;
     Ok(Canonical { layout: Layout::Rosinality, dict, label_norm_joint: false })
 }
 
-/// The canonical name.
-fn place(name: &str) -> Option<String> {
-    let parts: Vec<_> = name.split('.').collect();
-    match parts[..] {
-        ["latent_avg"] => Some("mapping.w_avg".to_owned()),
-        // style.0 is the normalisation, which has no tensors.
-        ["style", i, kind @ ("weight" | "bias")] => {
-            Some(format!("mapping.fc{}.{kind}", index(i)?.checked_sub(1)?))
+/// The way back, to the names of its network; filters that no code uses are left out.
+pub(super) fn from_canonical(dict: StateDict) -> Result<StateDict> {
+    let names: HashMap<_, _> =
+        table().into_iter().map(|row| (row.canonical, (row.theirs, row.form))).collect();
+    for owner in (0..16).filter_map(block) {
+        let (layer, colours) = (format!("{owner}.conv1.weight"), format!("{owner}.torgb.weight"));
+        if dict.shape(&layer).is_some() && dict.shape(&colours).is_none() {
+            let expected =
+                "one in each block, which rosinality's networks have (`skip` architecture)";
+            return Err(weights(&colours, expected, "none"));
         }
-        ["input", "input"] => Some("synthesis.b4.const".to_owned()),
-        ["conv1", ref rest @ ..] => layer(&convolution(0)?, rest),
-        ["convs", i, "conv", "blur", "kernel"] if index(i)?.is_multiple_of(2) => {
-            Some(format!("{}.resample_filter", convolution(index(i)? + 1)?))
+    }
+    // Its mapping network has as many numbers at each end.
+    if let Some(&[out, z_dim]) = dict.shape("mapping.fc0.weight")
+        && out != z_dim
+    {
+        let expected = "as many inputs as outputs, which rosinality's networks have";
+        return Err(weights("mapping.fc0.weight", expected, format!("shape [{out}, {z_dim}]")));
+    }
+    let (tensors, mut dict) = dict.into_parts();
+    for (name, tensor) in tensors {
+        match names.get(&name) {
+            Some((theirs, form)) => dict.insert(theirs, form.to_theirs(&name, tensor)?)?,
+            None if name.ends_with(".resample_filter") && !name.contains(".skip.") => {}
+            None => {
+                let expected =
+                    "no such tensor: rosinality's networks have neither labels nor residual blocks";
+                return Err(weights(&name, expected, tensor.shape_text()));
+            }
         }
-        ["convs", i, ref rest @ ..] => layer(&convolution(index(i)? + 1)?, rest),
-        ["noises", noise] => {
-            let i = index(noise.strip_prefix("noise_")?)?;
-            Some(format!("{}.noise_const", convolution(i)?))
+    }
+    Ok(dict)
+}
+
+/// A tensor in both layouts.
+struct Row {
+    theirs: String,
+    canonical: String,
+    form: Form,
+}
+
+/// How rosinality stores a tensor.
+#[derive(Clone, Copy)]
+enum Form {
+    Plain,
+    /// `[w_dim]` or `[1, w_dim]`; encoders write `[layers, w_dim]`, the same for all.
+    Average,
+    /// `[1, c, h, w]`
+    Const,
+    /// `[1, 1, h, w]`
+    NoiseMap,
+    /// `[1]`
+    Strength,
+    /// `[1, o, i, 3, 3]`, without the factor.
+    Convolution,
+    /// `[1, 3, i, 1, 1]`
+    ToRgb,
+    /// `[1, 3, 1, 1]`
+    ToRgbBias,
+    /// `[h, w]`, times 4.
+    Filter,
+}
+
+/// Every tensor that a network of up to 16 blocks and 99 mapping layers may have.
+fn table() -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut add = |theirs: String, canonical: String, form| {
+        rows.push(Row { theirs, canonical, form });
+    };
+    add("latent_avg".into(), "mapping.w_avg".into(), Form::Average);
+    // style.0 is the normalisation, which has no tensors.
+    for (i, kind) in (0..99).flat_map(|i| [(i, "weight"), (i, "bias")]) {
+        add(format!("style.{}.{kind}", i + 1), format!("mapping.fc{i}.{kind}"), Form::Plain);
+    }
+    add("input.input".into(), "synthesis.b4.const".into(), Form::Const);
+    for (i, ours) in (0..31).filter_map(|i| Some((i, convolution(i)?))) {
+        let theirs = if i == 0 { "conv1".into() } else { format!("convs.{}", i - 1) };
+        for (part, place, form) in [
+            ("conv.weight", "weight", Form::Convolution),
+            ("conv.modulation.weight", "affine.weight", Form::Plain),
+            ("conv.modulation.bias", "affine.bias", Form::Plain),
+            ("noise.weight", "noise_strength", Form::Strength),
+            ("activate.bias", "bias", Form::Plain),
+        ] {
+            add(format!("{theirs}.{part}"), format!("{ours}.{place}"), form);
         }
-        ["to_rgb1", ref rest @ ..] => to_rgb(&block(0)?, rest),
-        ["to_rgbs", k, "upsample", "kernel"] => {
-            Some(format!("{}.resample_filter", block(index(k)? + 1)?))
+        add(format!("noises.noise_{i}"), format!("{ours}.noise_const"), Form::NoiseMap);
+        // Every second one doubles the resolution.
+        if i % 2 == 1 {
+            let filter = format!("{theirs}.conv.blur.kernel");
+            add(filter, format!("{ours}.resample_filter"), Form::Filter);
         }
-        ["to_rgbs", k, ref rest @ ..] => to_rgb(&block(index(k)? + 1)?, rest),
-        _ => None,
+    }
+    for (k, ours) in (0..16).filter_map(|k| Some((k, block(k)?))) {
+        let theirs = if k == 0 { "to_rgb1".into() } else { format!("to_rgbs.{}", k - 1) };
+        for (part, place, form) in [
+            ("conv.weight", "weight", Form::ToRgb),
+            ("conv.modulation.weight", "affine.weight", Form::Plain),
+            ("conv.modulation.bias", "affine.bias", Form::Plain),
+            ("bias", "bias", Form::ToRgbBias),
+        ] {
+            add(format!("{theirs}.{part}"), format!("{ours}.torgb.{place}"), form);
+        }
+        if k > 0 {
+            let filter = format!("{theirs}.upsample.kernel");
+            add(filter, format!("{ours}.resample_filter"), Form::Filter);
+        }
+    }
+    rows
+}
+
+impl Form {
+    /// The canonical tensor; `name` is for messages, here and below.
+    fn to_canonical(self, name: &str, tensor: HostTensor) -> Result<HostTensor> {
+        match self {
+            Form::Plain => Ok(tensor),
+            Form::Average => average(name, tensor),
+            Form::Const => tensor.keep_dims(name, 4, 1..4),
+            Form::NoiseMap => tensor.keep_dims(name, 4, 2..4),
+            Form::Strength => strength(name, tensor),
+            Form::Convolution => tensor.keep_dims(name, 5, 1..5)?.scale_by_fan_in(name),
+            Form::ToRgb => tensor.keep_dims(name, 5, 1..5),
+            Form::ToRgbBias => tensor.keep_dims(name, 4, 1..2),
+            Form::Filter => Ok(tensor.keep_dims(name, 2, 0..2)?.scale(0.25)),
+        }
+    }
+
+    /// Rosinality's tensor of the canonical one.
+    fn to_theirs(self, name: &str, tensor: HostTensor) -> Result<HostTensor> {
+        match self {
+            Form::Plain => Ok(tensor),
+            Form::Average => tensor.with_ones(name, 1, 1, 0),
+            Form::Const => tensor.with_ones(name, 3, 1, 0),
+            Form::NoiseMap => tensor.with_ones(name, 2, 2, 0),
+            Form::Strength => tensor.with_ones(name, 0, 1, 0),
+            Form::Convolution => tensor.unscale_by_fan_in(name)?.with_ones(name, 4, 1, 0),
+            Form::ToRgb => tensor.with_ones(name, 4, 1, 0),
+            Form::ToRgbBias => tensor.with_ones(name, 1, 1, 2),
+            Form::Filter => Ok(tensor.scale(4.0)),
+        }
     }
 }
 
-fn layer(owner: &str, rest: &[&str]) -> Option<String> {
-    Some(match rest {
-        ["conv", "weight"] => format!("{owner}.weight"),
-        ["conv", "modulation", kind @ ("weight" | "bias")] => format!("{owner}.affine.{kind}"),
-        ["noise", "weight"] => format!("{owner}.noise_strength"),
-        ["activate", "bias"] => format!("{owner}.bias"),
-        _ => return None,
-    })
-}
-
-fn to_rgb(block: &str, rest: &[&str]) -> Option<String> {
-    Some(match rest {
-        ["conv", "weight"] => format!("{block}.torgb.weight"),
-        ["conv", "modulation", kind @ ("weight" | "bias")] => {
-            format!("{block}.torgb.affine.{kind}")
+/// A mean latent code `[w_dim]`, or equal ones in rows.
+fn average(name: &str, mut tensor: HostTensor) -> Result<HostTensor> {
+    if let [_, w_dim] = tensor.shape[..] {
+        let first = tensor.data.get(..w_dim).unwrap_or_default();
+        if w_dim > 0 && tensor.data.chunks(w_dim).all(|row| row == first) {
+            tensor.data.truncate(w_dim);
+            tensor.shape[0] = 1;
         }
-        ["bias"] => format!("{block}.torgb.bias"),
-        _ => return None,
-    })
-}
-
-/// The canonical tensor; `name` is for messages.
-fn convert(name: &str, place: &str, tensor: HostTensor) -> Result<HostTensor> {
-    let parts: Vec<_> = place.rsplit('.').take(2).collect();
-    match parts[..] {
-        ["w_avg", ..] => mean_latent(name, tensor),
-        ["const", ..] => tensor.keep_dims(name, 4, 1..4),
-        ["noise_const", ..] => tensor.keep_dims(name, 4, 2..4),
-        ["noise_strength", ..] => strength(name, tensor),
-        ["bias", "torgb"] => tensor.keep_dims(name, 4, 1..2),
-        ["weight", "torgb"] => tensor.keep_dims(name, 5, 1..5),
-        ["weight", "conv0" | "conv1"] => tensor.keep_dims(name, 5, 1..5)?.scale_by_fan_in(name),
-        ["resample_filter", ..] => Ok(tensor.keep_dims(name, 2, 0..2)?.scale(0.25)),
-        _ => Ok(tensor),
     }
+    super::mean_latent(name, tensor)
 }

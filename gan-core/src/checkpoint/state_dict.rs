@@ -1,7 +1,7 @@
 //! Named tensors, of a file or made in memory.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, btree_map};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::fmt;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -11,6 +11,7 @@ use super::host_tensor::HostTensor;
 use super::number::NumberFormat;
 use super::stored::StoredTensor;
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 const MAX_NAME: usize = 512;
 const MAX_RANK: usize = 8;
@@ -127,7 +128,7 @@ impl StateDict {
     /// # Errors
     /// [`Error::Io`], and [`Error::Format`] for names and metadata beyond the format's 100 MB.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        container::save(self, path.as_ref(), None)
+        self.save_with(path, None, &mut ())
     }
 
     /// As [`StateDict::save`], with all fractions in one number format; integers stay what they are.
@@ -136,7 +137,20 @@ impl StateDict {
     /// As [`StateDict::save`]; [`Error::Argument`] for a format of integers, [`Error::Weights`] for a number beyond the
     /// range of the format.
     pub fn save_as(&self, path: impl AsRef<Path>, format: NumberFormat) -> Result<()> {
-        container::save(self, path.as_ref(), Some(format))
+        self.save_with(path, Some(format), &mut ())
+    }
+
+    /// As [`StateDict::save`] or [`StateDict::save_as`], telling `progress` of each tensor.
+    ///
+    /// # Errors
+    /// As [`StateDict::save_as`]; [`Error::Cancelled`] on request, which leaves no file behind either.
+    pub fn save_with(
+        &self,
+        path: impl AsRef<Path>,
+        format: Option<NumberFormat>,
+        progress: &mut dyn Progress,
+    ) -> Result<()> {
+        container::save(self, path.as_ref(), format, progress)
     }
 
     /// Adds a tensor. To replace one, [`take`](StateDict::take) the old one first.
@@ -276,6 +290,36 @@ impl StateDict {
             Some((rest.to_owned(), entry))
         };
         let tensors = self.tensors.into_iter().filter_map(strip).collect();
+        StateDict { tensors, metadata: self.metadata }
+    }
+
+    /// One network of a training file, such as `G_ema.`: the tensors whose names start with `prefix`, without the prefix,
+    /// and the metadata without that of the other networks.
+    pub fn into_network(self, prefix: &str) -> StateDict {
+        let metadata = self.metadata_of(prefix);
+        self.into_subset(prefix).with_metadata(metadata)
+    }
+
+    /// The metadata of the network of that prefix, which is taken off, and of the whole file.
+    pub(super) fn metadata_of(&self, prefix: &str) -> BTreeMap<String, String> {
+        let first = |name: &str| name.split('.').next().map(str::to_owned);
+        let networks: BTreeSet<_> = self.names().filter_map(first).collect();
+        let own = |(key, value): (&String, &String)| match key.strip_prefix(prefix) {
+            Some(rest) => Some((rest.to_owned(), value.clone())),
+            None if first(key).is_some_and(|part| networks.contains(&part)) => None,
+            None => Some((key.clone(), value.clone())),
+        };
+        self.metadata.iter().filter_map(own).collect()
+    }
+
+    pub(super) fn with_metadata(self, metadata: BTreeMap<String, String>) -> StateDict {
+        StateDict { metadata, ..self }
+    }
+
+    /// The same tensors with `prefix` before their names.
+    pub(super) fn prefixed(self, prefix: &str) -> StateDict {
+        let longer = |(name, entry): (String, Entry)| (format!("{prefix}{name}"), entry);
+        let tensors = self.tensors.into_iter().map(longer).collect();
         StateDict { tensors, metadata: self.metadata }
     }
 

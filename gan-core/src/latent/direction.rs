@@ -50,7 +50,11 @@ impl<S> Direction<S> {
             return Err(Error::Latent {
                 what: "direction",
                 expected: format!("{dim} components"),
-                found: format!("{} ({})", self.vector.len(), self.origin),
+                found: format!(
+                    "{} ({}, found on another network?)",
+                    self.vector.len(),
+                    self.origin
+                ),
             });
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! The kinds of file that tensors come in, told by their first bytes, a file each here.
 
-mod map;
+pub(super) mod map;
 mod npy;
 mod safetensors;
 pub(super) mod torch_legacy;
@@ -17,6 +17,7 @@ use super::pickle::{self, Budget, Loaded};
 use super::state_dict::StateDict;
 use super::summary::Checkpoint;
 use crate::error::{Error, Result};
+use map::Pages;
 use zip::Archive;
 
 const PICKLE: &str = "pickle";
@@ -84,7 +85,8 @@ impl fmt::Display for Container {
 /// data; [`Error::Weights`] for a tensor that does not fit its storage or has a name twice.
 pub fn open(path: impl AsRef<Path>) -> Result<Checkpoint> {
     let path = path.as_ref();
-    checkpoint(&map::map(path)?, path)
+    let (bytes, pages) = map::map(path)?;
+    checkpoint(&bytes, &pages, path)
 }
 
 /// As [`open`], from a copy of the file in memory, for files that others may change meanwhile.
@@ -93,7 +95,7 @@ pub fn open(path: impl AsRef<Path>) -> Result<Checkpoint> {
 /// As [`open`]; [`Error::TooLarge`] without the memory.
 pub fn read(path: impl AsRef<Path>) -> Result<Checkpoint> {
     let path = path.as_ref();
-    checkpoint(&map::read(path)?, path)
+    checkpoint(&map::read(path)?, &Pages::default(), path)
 }
 
 /// As [`open`], from the bytes of a file; `path` is for error messages only.
@@ -101,15 +103,15 @@ pub fn read(path: impl AsRef<Path>) -> Result<Checkpoint> {
 /// # Errors
 /// As [`open`], without [`Error::Io`].
 pub fn from_bytes(bytes: Vec<u8>, path: impl AsRef<Path>) -> Result<Checkpoint> {
-    checkpoint(&bytes.into(), path.as_ref())
+    checkpoint(&bytes.into(), &Pages::default(), path.as_ref())
 }
 
-fn checkpoint(bytes: &Bytes, path: &Path) -> Result<Checkpoint> {
-    let (container, tensors) = tensors(bytes, path)?;
+fn checkpoint(bytes: &Bytes, pages: &Pages, path: &Path) -> Result<Checkpoint> {
+    let (container, tensors) = tensors(bytes, pages, path)?;
     Ok(Checkpoint { container, tensors })
 }
 
-fn tensors(bytes: &Bytes, path: &Path) -> Result<(Container, StateDict)> {
+fn tensors(bytes: &Bytes, pages: &Pages, path: &Path) -> Result<(Container, StateDict)> {
     if bytes.starts_with(npy::MAGIC) {
         return Ok((Container::Npy, npy::read(bytes, path)?));
     }
@@ -124,7 +126,8 @@ fn tensors(bytes: &Bytes, path: &Path) -> Result<(Container, StateDict)> {
         return Ok((Container::Safetensors, safetensors::read(bytes, path)?));
     }
     if looks_pickled(bytes) {
-        let loaded = pickle::load(bytes, 0, &mut Budget::new(bytes.len()))
+        let mut budget = Budget::new(bytes.len()).with_pages(pages.clone());
+        let loaded = pickle::load(bytes, 0, &mut budget)
             .map_err(|reason| Error::format(path, PICKLE, reason))?;
         return Ok((Container::Pickle, pickled(&loaded, bytes.len(), path, PICKLE)?));
     }

@@ -11,6 +11,7 @@ use crate::checkpoint::number::NumberFormat;
 use crate::checkpoint::state_dict::{METADATA, StateDict, weights};
 use crate::checkpoint::stored::StoredTensor;
 use crate::error::{Error, Result};
+use crate::progress::{Progress, report};
 
 pub(super) const NAME: &str = "safetensors";
 /// Of the specification.
@@ -59,6 +60,7 @@ pub(in crate::checkpoint) fn save(
     dict: &StateDict,
     path: &Path,
     format: Option<NumberFormat>,
+    progress: &mut dyn Progress,
 ) -> Result<()> {
     if let Some(format) = format.filter(|f| !f.is_float()) {
         return Err(Error::argument("format", "F64, F32, F16 or BF16", format));
@@ -82,7 +84,7 @@ pub(in crate::checkpoint) fn save(
     }
     let mut file = builder.tempfile_in(folder).map_err(io("write"))?;
     let start = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
-    write(file.as_file_mut(), &start, dict, format, path)?;
+    write(file.as_file_mut(), &start, dict, format, path, progress)?;
     file.persist(path).map_err(|e| io("rename")(e.error))?;
     Ok(())
 }
@@ -93,14 +95,16 @@ fn write(
     dict: &StateDict,
     format: Option<NumberFormat>,
     path: &Path,
+    progress: &mut dyn Progress,
 ) -> Result<()> {
     let io = |source| Error::io("write", path, source);
     let mut out = BufWriter::new(&mut *file);
     out.write_all(start).map_err(io)?;
-    for name in dict.names() {
+    for (i, name) in dict.names().enumerate() {
         if let Some(bytes) = dict.encoded(name, format)? {
             out.write_all(&bytes).map_err(io)?;
         }
+        report(progress, i + 1, dict.len())?;
     }
     out.flush().map_err(io)?;
     drop(out);

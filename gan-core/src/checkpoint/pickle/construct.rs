@@ -102,10 +102,14 @@ impl Machine<'_> {
 
     /// Text whose characters are bytes, as protocols before 3 write them.
     fn encode(&mut self, text: Value) -> Parsed<Bytes> {
-        let text = self.heap.text(text).ok_or("an encoded value that is no text")?;
+        let Some(Node::Text(text) | Node::Bytes(text)) = self.heap.node(text) else {
+            return Err("an encoded value that is no text".into());
+        };
         self.budget.spend_bytes(text.len())?;
-        let byte = |c: char| u8::try_from(c).map_err(|_| "an encoded text beyond latin-1");
-        Ok(text.chars().map(byte).collect::<Result<Vec<u8>, _>>()?.into())
+        let bytes = latin_1(text).ok_or("an encoded text that is not of latin-1")?;
+        // A network's weights, of which the text would take one and a half times as much memory once more.
+        self.budget.pages.give_back(text);
+        Ok(bytes.into())
     }
 
     /// `('storage', type, key, location, elements, ...)`
@@ -217,6 +221,24 @@ impl Machine<'_> {
         self.heap.nodes[place] = node;
         Ok(())
     }
+}
+
+/// The characters of a text as bytes, or none if one is beyond the first 256.
+fn latin_1(utf8: &[u8]) -> Option<Vec<u8>> {
+    let is_rest = |byte: u8| byte & 0xc0 == 0x80;
+    let mut out = vec![0; utf8.iter().filter(|byte| !is_rest(**byte)).count()];
+    // The first byte of two, or 0. Without branches, since the bytes of weights are as good as random.
+    let (mut first, mut at, mut is_wrong) = (0u8, 0, false);
+    for &byte in utf8 {
+        let is_first = byte >= 0xc0;
+        is_wrong |= is_rest(byte) != (first != 0) || is_first && byte | 1 != 0xc3;
+        if let Some(place) = out.get_mut(at) {
+            *place = if is_rest(byte) { first << 6 | byte & 0x3f } else { byte };
+        }
+        at += usize::from(!is_first);
+        first = if is_first { byte } else { 0 };
+    }
+    (!is_wrong && first == 0).then_some(out)
 }
 
 pub(super) fn too_few(what: &str) -> String {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::globals;
 use super::opcode::{Op, Reader};
 use super::value::{Heap, Node, Value};
+use crate::checkpoint::container::map::Pages;
 
 /// Far beyond any checkpoint, whose pickles are names and shapes.
 const MAX_STEPS: usize = 4 << 20;
@@ -19,12 +20,19 @@ pub(crate) struct Budget {
     /// Bytes that are no views of the file.
     bytes: usize,
     pub(super) nesting: usize,
+    /// Of the file, if it is mapped.
+    pub(super) pages: Pages,
 }
 
 impl Budget {
     /// For a file of so many bytes.
     pub(crate) fn new(file: usize) -> Self {
-        Budget { steps: MAX_STEPS, bytes: file, nesting: 0 }
+        Budget { steps: MAX_STEPS, bytes: file, nesting: 0, pages: Pages::default() }
+    }
+
+    /// Gives back pages of which copies were made.
+    pub(crate) fn with_pages(self, pages: Pages) -> Self {
+        Budget { pages, ..self }
     }
 
     pub(super) fn spend_steps(&mut self, steps: usize) -> Parsed<()> {

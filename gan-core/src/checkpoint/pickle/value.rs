@@ -149,15 +149,8 @@ impl Heap {
         }
     }
 
-    /// Strings of Python 3, and those of Python 2 that are UTF-8.
-    pub(crate) fn text(&self, value: Value) -> Option<&str> {
-        match self.node(value)? {
-            Node::Text(bytes) | Node::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
-            _ => None,
-        }
-    }
-
-    /// A text that may name something. Looking at longer ones again and again would take long.
+    /// A text that may name something: a string of Python 3, or one of Python 2 that is UTF-8. Looking at longer ones again
+    /// and again would take long.
     pub(crate) fn name(&self, value: Value) -> Option<&str> {
         match self.node(value)? {
             Node::Text(bytes) | Node::Bytes(bytes) if bytes.len() <= MAX_NAME => {

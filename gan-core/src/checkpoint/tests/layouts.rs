@@ -83,15 +83,20 @@ fn ambiguous_and_unknown_layouts() {
     assert_eq!(canonical(file).unwrap().dict, a);
 
     assert!(message(&StateDict::default()).contains("no tensors"));
-    let others: [(&[&str], &str); 8] = [
+    let others: [(&[&str], &str); 13] = [
         (&["b4.out.weight", "b16.fromrgb.weight", "mapping.fc0.weight"], "discriminator"),
         (&["convs.0.0.weight", "final_linear.0.weight"], "discriminator"),
         (&["mapping.fc0.weight", "synthesis.input.freqs"], "StyleGAN3"),
         (&["mapping.dense0.weight", "synthesis.layer0.const"], "StyleGAN generator"),
         (&["layer0.weight", "lod", "output2.weight"], "PGGAN"),
         (&["G.synthesis.b4.const", "D.b4.out.weight"], "raw generator"),
-        (&["encoder.input_layer.0.weight", "decoder.conv1.conv.weight"], "encoder"),
-        (&["visual.proj", "a", "b", "c", "d", "e"], "no layout"),
+        (&["encoder.input_layer.0.weight"], "encoder"),
+        (&["visual.proj", "logit_scale"], "CLIP"),
+        (&["input_layer.0.weight", "body.0.res_layer.1.weight"], "identity"),
+        (&["mapper.course_mapping.mapping.1.weight"], "editing"),
+        (&["features.0.weight"], "VGG"),
+        (&["lin0.model.1.weight"], "perceptual"),
+        (&["other", "a", "b", "c", "d", "e"], "no layout"),
     ];
     for (names, what) in others {
         let text = message(&named(names));
@@ -103,8 +108,8 @@ fn ambiguous_and_unknown_layouts() {
     let expected =
         "both StyleGAN2 (NVIDIA, at the top level) and PGGAN (genforce, at the top level)";
     assert!(both.contains(expected), "{both}");
-    assert!(recognise(&named(&["visual.proj"])).unwrap_err().to_string().contains("no layout"));
-    let text = message(&named(&["visual.proj", "a", "b", "c", "d", "e"]));
+    assert!(recognise(&named(&["visual"])).unwrap_err().to_string().contains("no layout"));
+    let text = message(&named(&["other", "a", "b", "c", "d", "e"]));
     assert!(text.ends_with("first tensors: a, b, c, d, e, ..."), "{text}");
     assert_eq!(Layout::Genforce.to_string(), "genforce");
 }

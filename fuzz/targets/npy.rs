@@ -1,0 +1,8 @@
+//! numpy's arrays, and pickles in them.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gan_fuzz::opened(&gan_fuzz::started(
+    b"\x93NUMPY",
+    bytes
+)));
