@@ -115,7 +115,11 @@ impl Panel {
             let [x, y] = self.place(*point);
             if i == 0 { path.move_to(x, y) } else { path.line_to(x, y) }
         }
-        // A line of one point is none.
+        // A single point is to be seen, too.
+        if let [point] = points {
+            let [x, y] = self.place(*point);
+            path.line_to(x + width, y);
+        }
         let Some(path) = path.finish() else { return };
         let stroke = Stroke { width, ..Stroke::default() };
         pixmap.stroke_path(&path, &paint(colour), &stroke, Transform::identity(), None);
