@@ -12,6 +12,7 @@
 #![allow(unsafe_code)]
 
 use super::dots::{self, Dots, Products, Rows};
+use super::resample::{self, Filter};
 use super::winograd::{self, Forms};
 
 /// The innermost loops for one instruction set.
@@ -24,6 +25,7 @@ pub(super) struct Microkernel {
     /// Overwrites it.
     fresh: Block,
     dots: Dots,
+    pub(super) filter: Filter,
     pub(super) winograd: &'static Forms,
     /// One with fewer columns, for the same instructions and the same bits.
     narrow: Option<&'static Microkernel>,
@@ -90,6 +92,7 @@ static PORTABLE: Microkernel = Microkernel {
     block: portable::<true>,
     fresh: portable::<false>,
     dots: dots::portable,
+    filter: resample::portable,
     winograd: &winograd::PORTABLE,
     narrow: None,
 };
@@ -123,7 +126,7 @@ unsafe fn portable<const ADD: bool>(
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Microkernel, dots, winograd};
+    use super::{Microkernel, dots, resample, winograd};
 
     pub(super) static AVX512: Microkernel = Microkernel {
         name: "avx512",
@@ -132,6 +135,7 @@ mod x86 {
         block: avx512::<true, 8, 2>,
         fresh: avx512::<false, 8, 2>,
         dots: dots::avx512,
+        filter: resample::avx512,
         winograd: &winograd::AVX512,
         narrow: Some(&AVX512_NARROW),
     };
@@ -142,6 +146,7 @@ mod x86 {
         block: avx512::<true, 16, 1>,
         fresh: avx512::<false, 16, 1>,
         dots: dots::avx512,
+        filter: resample::avx512,
         winograd: &winograd::AVX512,
         narrow: None,
     };
@@ -152,6 +157,7 @@ mod x86 {
         block: avx2::<true>,
         fresh: avx2::<false>,
         dots: dots::avx2,
+        filter: resample::avx2,
         winograd: &winograd::AVX2,
         narrow: None,
     };

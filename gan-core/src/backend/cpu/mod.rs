@@ -288,7 +288,7 @@ impl Backend for Cpu {
             Prim::ConvWeight(conv, _) => {
                 conv_weight::conv_weight(self.kernel, conv, x, views[1], shape, out);
             }
-            Prim::UpFirDn(op) => resample::upfirdn(op, x, shape, out),
+            Prim::UpFirDn(op) => resample::upfirdn(self.kernel, op, x, shape, out),
             Prim::BiasAct(op) => elementwise::bias_act(op, x, views.get(1).copied(), out),
             Prim::BiasActGrad(op) => {
                 elementwise::bias_act_grad(op, x.values(), views[1].values(), out);

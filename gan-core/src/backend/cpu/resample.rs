@@ -1,35 +1,44 @@
 //! FIR resampling: two passes along the axes for separable filters, the definition for others.
 
+#![allow(unsafe_code)]
+
+use std::cell::Cell;
+
 use rayon::prelude::*;
 
 use super::View;
-use super::tasks::at_once;
+use super::microkernel::Microkernel;
+use super::tasks::{Kept, at_once, first};
 use crate::backend::{Factors, UpFirDn};
 
-pub(super) fn upfirdn(op: &UpFirDn, x: View<'_>, shape: &[usize], out: &mut [f32]) {
+pub(super) fn upfirdn(
+    kernel: &Microkernel,
+    op: &UpFirDn,
+    x: View<'_>,
+    shape: &[usize],
+    out: &mut [f32],
+) {
     let [_, _, h, w] = x.dims4();
     let output = [shape[2], shape[3]];
     let count = x.values().len() / (h * w);
-    // Each value is read and written about as fast as eight are multiplied.
-    let least = at_once(count, 8 * (x.values().len() + out.len()));
+    // Each value is read and written about as fast as four are multiplied.
+    let least = at_once(count, 4 * (x.values().len() + out.len()));
     let planes = out.par_chunks_mut(output[0] * output[1]).zip(x.values().par_chunks(h * w));
     let planes = planes.with_min_len(least);
-    match &op.filter.factors {
-        Some(Factors { column, row }) => {
-            let vertical = Pass::new(op, 0, column, h, output[0], op.gain);
-            let horizontal = Pass::new(op, 1, row, w, output[1], 1.0);
-            planes.for_each_init(Vec::new, |narrow, (out, x)| {
-                narrow.clear();
-                narrow.resize(h * output[1], 0.0);
-                horizontal.rows(x, w, narrow, output[1]);
-                vertical.columns(narrow, out, output[1]);
-            });
-        }
+    match Separable::new(op, [h, w], output) {
+        Some(filter) => planes.for_each_init(
+            || Kept::of(&LINES),
+            |lines, (out, x)| filter.plane(kernel, x, lines, out),
+        ),
         None => {
             let taps = oriented(op, &op.filter.taps, op.gain);
             planes.for_each(|(out, x)| direct(op, &taps, x, [h, w], out, output));
         }
     }
+}
+
+thread_local! {
+    static LINES: Cell<Vec<f32>> = Cell::default();
 }
 
 /// Taps in the order in which they meet the padded image.
@@ -41,138 +50,195 @@ pub(super) fn oriented(op: &UpFirDn, taps: &[f64], gain: f64) -> Vec<f32> {
     taps
 }
 
-/// Filtering along one axis.
-pub(super) struct Pass {
-    /// For each output, its first input, its first tap and how many taps meet a pixel.
-    outputs: Vec<(usize, usize, usize)>,
-    taps: Vec<f32>,
-    /// Distance between taps that meet neighbouring pixels.
-    up: usize,
-    down: usize,
+/// Filters one plane after the other: each row of the result first along y, to a line with room for the padding, which then is
+/// filtered along x. So only this line is written between the two.
+pub(super) struct Separable {
+    vertical: Axis,
+    horizontal: Axis,
+    /// Zeros to the left of a line, and its length with those on both sides.
+    before: usize,
+    len: usize,
 }
 
-impl Pass {
-    pub(super) fn new(
+impl Separable {
+    /// None if the filter has no factors, or both enlarges and shrinks along x, or lines would be almost nothing but padding.
+    pub(super) fn new(op: &UpFirDn, input: [usize; 2], output: [usize; 2]) -> Option<Self> {
+        let Factors { column, row } = op.filter.factors.as_ref()?;
+        let vertical = Axis::new(op, 0, column, op.gain, input[0], output[0]);
+        let horizontal = Axis::new(op, 1, row, 1.0, input[1], output[1]);
+        if horizontal.up > 1 && horizontal.down > 1 {
+            return None;
+        }
+        let (_, least) = horizontal.first(0);
+        let most = horizontal.first(output[1].saturating_sub(1)).1 + horizontal.taps.len() as isize;
+        let before = (-least).max(0) as usize;
+        let len = before + input[1].max(most.max(0) as usize);
+        if len > 4 * (input[1] + output[1] + horizontal.taps.len()) {
+            return None;
+        }
+        Some(Separable { vertical, horizontal, before, len })
+    }
+
+    /// `x [h, w]` to `out [h', w']`. Values that are left in `lines` are arbitrary.
+    pub(super) fn plane(
+        &self,
+        kernel: &Microkernel,
+        x: &[f32],
+        lines: &mut Vec<f32>,
+        out: &mut [f32],
+    ) {
+        // SAFETY: the micro-kernel's processor has the instructions of its filter.
+        unsafe { (kernel.filter)(self, x, lines, out) }
+    }
+
+    #[inline(always)]
+    fn rows(&self, x: &[f32], lines: &mut Vec<f32>, out: &mut [f32]) {
+        let (width, columns) = (self.horizontal.input, self.horizontal.output);
+        // Parts of a line, or of a row of the result: every second value, and so on.
+        let parts = self.horizontal.down.max(self.horizontal.up);
+        let part = self.len.max(columns).div_ceil(parts);
+        let (line, parts) = first(lines, self.len + parts * part).split_at_mut(self.len);
+        line.fill(0.0);
+        for (o, out) in out.chunks_exact_mut(columns).enumerate() {
+            let inside = &mut line[self.before..][..width];
+            let Run { tap, pixel, count } = self.vertical.run(o);
+            match count {
+                0 => inside.fill(0.0),
+                _ => self.vertical.blend(tap, count, |t| &x[(pixel + t) * width..], inside),
+            }
+            self.horizontal.line(line, self.before, parts, part, out);
+        }
+    }
+}
+
+/// A function that filters planes, for one instruction set; unsafe only in that the processor must have the instructions.
+pub(super) type Filter = unsafe fn(&Separable, &[f32], &mut Vec<f32>, &mut [f32]);
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+pub(super) fn avx512(filter: &Separable, x: &[f32], lines: &mut Vec<f32>, out: &mut [f32]) {
+    filter.rows(x, lines, out);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+pub(super) fn avx2(filter: &Separable, x: &[f32], lines: &mut Vec<f32>, out: &mut [f32]) {
+    filter.rows(x, lines, out);
+}
+
+pub(super) fn portable(filter: &Separable, x: &[f32], lines: &mut Vec<f32>, out: &mut [f32]) {
+    filter.rows(x, lines, out);
+}
+
+/// Filtering along one axis: output `o` is the sum of `taps[t]` times pixel `(o * down + t - before) / up`, over all taps for which
+/// that is a whole number.
+struct Axis {
+    up: usize,
+    down: usize,
+    before: isize,
+    taps: Vec<f32>,
+    input: usize,
+    output: usize,
+}
+
+/// Taps from the first on, `up` apart, that meet so many pixels from the first on.
+struct Run {
+    tap: usize,
+    pixel: usize,
+    count: usize,
+}
+
+impl Axis {
+    fn new(
         op: &UpFirDn,
         axis: usize,
         taps: &[f64],
+        gain: f64,
         input: usize,
         output: usize,
-        gain: f64,
     ) -> Self {
         let (up, down, before) = (op.up[axis], op.down[axis], op.padding[axis][0]);
-        let outputs = (0..output)
-            .map(|o| {
-                let start = (o * down) as isize - before;
-                let pixel = |tap: usize| {
-                    let at = start + tap as isize;
-                    let exists =
-                        at >= 0 && at % up as isize == 0 && at / (up as isize) < input as isize;
-                    exists.then(|| at as usize / up)
-                };
-                let meeting: Vec<usize> = (0..taps.len()).filter(|&t| pixel(t).is_some()).collect();
-                match meeting.first() {
-                    Some(&first) => (pixel(first).unwrap_or(0), first, meeting.len()),
-                    None => (0, 0, 0),
-                }
-            })
-            .collect();
-        Pass { outputs, taps: oriented(op, taps, gain), up, down }
+        Axis { up, down, before, taps: oriented(op, taps, gain), input, output }
     }
 
-    /// Filters each row of `x`, `width` long, to a row of `out`, `out_width` long.
-    pub(super) fn rows(&self, x: &[f32], width: usize, out: &mut [f32], out_width: usize) {
-        let phases = self.up.min(out_width);
-        let runs: Vec<Run> = (0..phases).map(|phase| self.run(phase, out_width)).collect();
-        // Every `down`-th pixel, or the outputs of one phase: with either, a row is a sum of shifted rows.
-        let mut lines = Vec::new();
-        for (x, out) in x.chunks(width).zip(out.chunks_mut(out_width)) {
-            if self.down > 1 && self.up == 1 {
-                let len = width.div_ceil(self.down);
-                lines.resize(self.down * len, 0.0);
-                for (phase, line) in lines.chunks_exact_mut(len).enumerate() {
-                    let pixels = x[phase.min(width)..].iter().step_by(self.down);
-                    line.iter_mut().zip(pixels).for_each(|(o, &x)| *o = x);
-                }
-                self.sum(&runs[0], |p| &lines[p % self.down * len..][..len][p / self.down..], out);
-            } else if self.up == 1 {
-                self.sum(&runs[0], |p| &x[p..], out);
-            } else if self.down == 1 {
-                for (phase, run) in runs.iter().enumerate() {
-                    lines.resize((out_width - phase).div_ceil(self.up), 0.0);
-                    self.sum(run, |p| &x[p..], &mut lines);
-                    let places = out[phase..].iter_mut().step_by(self.up);
-                    places.zip(&lines).for_each(|(o, &v)| *o = v);
-                }
-            }
-            for (phase, run) in runs.iter().enumerate() {
-                let places = out[phase..].iter_mut().step_by(self.up).enumerate();
-                for (i, out) in places.filter(|(i, _)| *i < run.first || *i >= run.end) {
-                    let (start, first, count) = self.outputs[phase + i * self.up];
-                    let tap = |t: usize| self.taps[first + t * self.up] * x[start + t];
-                    *out = (0..count).map(tap).sum();
-                }
-            }
-        }
+    /// The first tap of an output, and the pixel that it meets, which may be padding.
+    #[inline(always)]
+    fn first(&self, o: usize) -> (usize, isize) {
+        let (start, up) = ((o * self.down) as isize - self.before, self.up as isize);
+        let tap = (-start).rem_euclid(up);
+        (tap as usize, (start + tap) / up)
     }
 
-    /// The longest outputs of a phase that begin with one tap, each `down` pixels after the one before.
-    fn run(&self, phase: usize, out_width: usize) -> Run {
-        let outputs = || self.outputs[phase..out_width].iter().step_by(self.up);
-        let most = outputs().map(|o| o.2).max().unwrap_or(0);
-        let none = Run { first: 0, end: 0, start: 0, tap: 0, count: 0 };
-        let is_plain = self.up == 1 || self.down == 1;
-        let first = outputs().position(|o| o.2 == most && most > 0 && is_plain);
-        let Some((first, &(start, tap, count))) =
-            first.and_then(|first| Some((first, outputs().nth(first)?)))
-        else {
-            return none;
+    /// How many taps there are from one on, `up` apart.
+    #[inline(always)]
+    fn count(&self, tap: usize) -> usize {
+        self.taps.len().saturating_sub(tap).div_ceil(self.up)
+    }
+
+    /// The part of an output's taps that meets the image.
+    #[inline(always)]
+    fn run(&self, o: usize) -> Run {
+        let (tap, pixel) = self.first(o);
+        let skipped = (-pixel).max(0) as usize;
+        let tap = tap + skipped * self.up;
+        let pixel = pixel.max(0) as usize;
+        let count = self.count(tap).min(self.input.saturating_sub(pixel));
+        Run { tap, pixel, count }
+    }
+
+    /// Filters a `line` with zeros around it, `before` of them before its first pixel. `parts` hold `len` values each.
+    #[inline(always)]
+    fn line(&self, line: &[f32], before: usize, parts: &mut [f32], len: usize, out: &mut [f32]) {
+        // Where the first output's pixel is, if all of `from` before it are dropped.
+        let at = |o: usize| {
+            let (tap, pixel) = self.first(o);
+            (tap, (pixel + before as isize) as usize)
         };
-        let follows =
-            |(i, o): &(usize, &(usize, usize, usize))| **o == (start + i * self.down, tap, count);
-        let len = outputs().skip(first).enumerate().take_while(follows).count();
-        Run { first, end: first + len, start, tap, count }
+        if self.up == 1 && self.down == 1 {
+            let (tap, from) = at(0);
+            self.blend(tap, self.count(tap), |t| &line[from + t..], out);
+        } else if self.up == 1 {
+            let (tap, from) = at(0);
+            split(&line[from..], self.down, len, parts);
+            let pixels = |t: usize| &parts[t % self.down * len + t / self.down..];
+            self.blend(tap, self.count(tap), pixels, out);
+        } else {
+            for (phase, part) in parts.chunks_exact_mut(len).enumerate().take(out.len()) {
+                let part = &mut part[..(out.len() - phase).div_ceil(self.up)];
+                let (tap, from) = at(phase);
+                match self.count(tap) {
+                    0 => part.fill(0.0),
+                    count => self.blend(tap, count, |t| &line[from + t..], part),
+                }
+            }
+            join(parts, self.up, len, out);
+        }
     }
 
-    /// The outputs of a run, from the pixels that begin at an index, as far apart as those of the run.
-    fn sum<'a>(&self, run: &Run, pixels: impl Fn(usize) -> &'a [f32], out: &mut [f32]) {
-        let tap = |t: usize| self.taps[run.tap + t * self.up];
-        blend(run.count, tap, |t| pixels(run.start + t), &mut out[run.first..run.end]);
-    }
-
-    /// Filters along the columns of `x`, rows of `width` values.
-    pub(super) fn columns(&self, x: &[f32], out: &mut [f32], width: usize) {
-        for (&(start, first, count), out) in self.outputs.iter().zip(out.chunks_mut(width)) {
-            let tap = |t: usize| self.taps[first + t * self.up];
-            let row = |t: usize| &x[(start + t) * width..];
-            match count {
-                0 => out.fill(0.0),
-                _ => blend(count, tap, row, out),
+    /// The sum of so many rows, each times its tap, four in one pass: passes over memory are what filters cost.
+    #[inline(always)]
+    fn blend<'a>(
+        &self,
+        tap: usize,
+        count: usize,
+        row: impl Fn(usize) -> &'a [f32],
+        out: &mut [f32],
+    ) {
+        let tap = |t: usize| self.taps[tap + t * self.up];
+        for t in (0..count).step_by(4) {
+            match count - t {
+                1 => add_rows::<1>(t, &tap, &row, out),
+                2 => add_rows::<2>(t, &tap, &row, out),
+                3 => add_rows::<3>(t, &tap, &row, out),
+                _ => add_rows::<4>(t, &tap, &row, out),
             }
         }
     }
 }
 
-/// The sum of rows, each times its tap, four in one pass: passes over memory are what filters cost.
-fn blend<'a>(
-    count: usize,
-    tap: impl Fn(usize) -> f32,
-    row: impl Fn(usize) -> &'a [f32],
-    out: &mut [f32],
-) {
-    for t in (0..count).step_by(4) {
-        match count - t {
-            1 => add_rows::<1>(t == 0, t, &tap, &row, out),
-            2 => add_rows::<2>(t == 0, t, &tap, &row, out),
-            3 => add_rows::<3>(t == 0, t, &tap, &row, out),
-            _ => add_rows::<4>(t == 0, t, &tap, &row, out),
-        }
-    }
-}
-
-/// Adds `N` rows from the `t`-th on; what was there counts unless it is `fresh`.
+/// Adds `N` rows from the `t`-th on; the first ones overwrite.
+#[inline(always)]
 fn add_rows<'a, const N: usize>(
-    fresh: bool,
     t: usize,
     tap: &impl Fn(usize) -> f32,
     row: &impl Fn(usize) -> &'a [f32],
@@ -182,7 +248,7 @@ fn add_rows<'a, const N: usize>(
     let rows: [&[f32]; N] = std::array::from_fn(|i| &row(t + i)[..out.len()]);
     for (i, out) in out.iter_mut().enumerate() {
         let mut sum = taps[0] * rows[0][i];
-        if !fresh {
+        if t > 0 {
             sum += *out;
         }
         for n in 1..N {
@@ -192,14 +258,35 @@ fn add_rows<'a, const N: usize>(
     }
 }
 
-/// Outputs of one phase, from the `first` before the `end`, that meet pixels with the same taps: `count` of them from `tap` on,
-/// at pixels from `start` on for the first.
-struct Run {
-    first: usize,
-    end: usize,
-    start: usize,
-    tap: usize,
-    count: usize,
+/// Every `count`-th pixel to one of the parts.
+#[inline(always)]
+fn split(pixels: &[f32], count: usize, len: usize, parts: &mut [f32]) {
+    if count == 2 {
+        let (even, odd) = parts.split_at_mut(len);
+        let (pairs, last) = pixels.as_chunks::<2>();
+        even.iter_mut().zip(odd).zip(pairs).for_each(|((a, b), pair)| [*a, *b] = *pair);
+        even[pairs.len()..].iter_mut().zip(last).for_each(|(o, &x)| *o = x);
+        return;
+    }
+    for (phase, part) in parts.chunks_exact_mut(len).enumerate() {
+        let pixels = pixels[phase.min(pixels.len())..].iter().step_by(count);
+        part.iter_mut().zip(pixels).for_each(|(o, &x)| *o = x);
+    }
+}
+
+/// The opposite of [`split`].
+#[inline(always)]
+fn join(parts: &[f32], count: usize, len: usize, out: &mut [f32]) {
+    if count == 2 {
+        let (even, odd) = parts.split_at(len);
+        let (pairs, last) = out.as_chunks_mut::<2>();
+        last.iter_mut().zip(&even[pairs.len()..]).for_each(|(o, &v)| *o = v);
+        pairs.iter_mut().zip(even).zip(odd).for_each(|((pair, &a), &b)| *pair = [a, b]);
+        return;
+    }
+    for (phase, part) in parts.chunks_exact(len).enumerate().take(out.len()) {
+        out[phase..].iter_mut().step_by(count).zip(part).for_each(|(o, &v)| *o = v);
+    }
 }
 
 /// The definition, pixel by pixel.

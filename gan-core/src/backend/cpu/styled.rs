@@ -17,7 +17,7 @@ use super::disjoint::Disjoint;
 use super::elementwise::activate;
 use super::microkernel::Microkernel;
 use super::packing::{PackedWeight, Patch, Source, Taps};
-use super::resample::{Pass, oriented};
+use super::resample::{Separable, oriented};
 use super::tasks::{Kept, at_once};
 use super::tiles::{Scratch, patches, rectangles, row_blocks};
 use super::winograd::{Convolution, Form, Leaky, UpSampling};
@@ -227,16 +227,14 @@ impl Layer<'_> {
         }
         // The tile's planes start one pixel before its first output, so nothing is left to pad.
         let [rows_out, columns_out] = tile.size.map(|len| 2 * len);
-        // `fuses` asked for separable filters.
-        let Some(Factors { column, row }) = &fir.filter.factors else { return };
         let inner = UpFirDn { padding: [[0; 2]; 2], ..fir.clone() };
-        let vertical = Pass::new(&inner, 0, column, height, rows_out, fir.gain);
-        let horizontal = Pass::new(&inner, 1, row, width, columns_out, 1.0);
-        scratch.narrow.resize(height * columns_out, 0.0);
+        // `fuses` asked for separable filters.
+        let Some(filter) = Separable::new(&inner, [height, width], [rows_out, columns_out]) else {
+            return;
+        };
         scratch.filtered.resize(rows_out * columns_out, 0.0);
         for (channel, plane) in rows.zip(scratch.planes.chunks_exact(plane)) {
-            horizontal.rows(plane, width, &mut scratch.narrow, columns_out);
-            vertical.columns(&scratch.narrow, &mut scratch.filtered, columns_out);
+            filter.plane(self.kernel, plane, &mut scratch.lines, &mut scratch.filtered);
             for (i, line) in scratch.filtered.chunks_exact(columns_out).enumerate() {
                 let pixel = (2 * tile.origin[0] + i) * self.shape[3] + 2 * tile.origin[1];
                 self.finish(image, channel, pixel, line, out);
@@ -251,7 +249,7 @@ struct UpScratch {
     product: Scratch,
     /// `[channels, 2*rows + 3, 2*columns + 3]`
     planes: Vec<f32>,
-    narrow: Vec<f32>,
+    lines: Vec<f32>,
     filtered: Vec<f32>,
 }
 
