@@ -125,6 +125,11 @@ pub trait Backend: Send + Sync {
     /// Whether a fused primitive has a kernel of its own here; where not, its composite is evaluated.
     fn fuses(&self, prim: &Prim) -> bool;
 
+    /// Calls `work`, which evaluates many primitives, from where they start fastest.
+    fn run(&self, work: &mut (dyn FnMut() + Send)) {
+        work();
+    }
+
     /// The same device without shortcuts that cost accuracy, such as Winograd's algorithm; `None` if it takes none.
     fn exact(&self) -> Option<Arc<dyn Backend>> {
         None
@@ -165,6 +170,22 @@ impl Device {
     /// order, not Winograd's algorithm. A property of this handle; tensors made with the other may meet its own.
     pub fn exact(&self) -> Self {
         self.0.exact().map_or_else(|| self.clone(), Device)
+    }
+
+    /// Does some work with many operations, whose result is the same anywhere, from where operations start fastest: on the CPU, a
+    /// thread of the rayon pool that the caller is in. Each operation that starts elsewhere hands its tasks over and sleeps until they
+    /// are done, which is a sixth of the time of a small network. Networks, gradients and trainers do this themselves.
+    pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let (mut work, mut result) = (Some(work), None);
+        let mut once = || {
+            if let Some(work) = work.take() {
+                result = Some(work());
+            }
+        };
+        self.0.run(&mut once);
+        // For a backend that forgot to.
+        once();
+        result.unwrap_or_else(|| unreachable!("the work was done"))
     }
 
     /// The naive `f64` backend: slow, and the truth for tests.

@@ -46,7 +46,7 @@ pub fn grad(y: &Tensor, wrt: &[&Tensor], order: Order) -> Result<Vec<Tensor>> {
             format!("input {i} is a constant; make it a variable with Tensor::var before use");
         return Err(Error::Gradient(reason));
     }
-    Sweep::new(wrt, order).run(y)
+    y.device().run(|| Sweep::new(wrt, order).run(y))
 }
 
 struct Sweep<'a> {

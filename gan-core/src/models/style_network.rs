@@ -14,7 +14,7 @@ use crate::staged::{Features, Stage, Staged, check_stage};
 use crate::tensor::Tensor;
 
 /// A synthesis network: from W+ to styles, and from styles to images.
-pub trait SynthesisNetwork: Debug {
+pub trait SynthesisNetwork: Debug + Sync {
     /// Number of vectors of a W+ code.
     fn num_ws(&self) -> usize;
 
@@ -204,7 +204,7 @@ impl<S: SynthesisNetwork> Generator for StyleNetwork<S> {
     }
 
     fn generate(&self, z: &Z, labels: Option<&Labels>) -> Result<Tensor> {
-        self.synthesize(&self.codes(z, labels)?, Noise::Const)
+        self.device().run(|| self.synthesize(&self.codes(z, labels)?, Noise::Const))
     }
 }
 
@@ -234,7 +234,7 @@ impl<S: SynthesisNetwork> StyleBased for StyleNetwork<S> {
     }
 
     fn synthesize_styles(&self, styles: &Styles, noise: Noise<'_>) -> Result<Tensor> {
-        self.synthesis.forward(styles, noise)
+        self.device().run(|| self.synthesis.forward(styles, noise))
     }
 }
 

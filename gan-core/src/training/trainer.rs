@@ -136,7 +136,7 @@ impl Trainer {
             return Err(Error::shape("step", format!("real images {expected:?}"), real.shape()));
         }
         let mut next = self.state.clone();
-        let report = next.advance(&real.detach(), &self.options)?;
+        let report = self.device.run(|| next.advance(&real.detach(), &self.options))?;
         self.state = next;
         Ok(report)
     }

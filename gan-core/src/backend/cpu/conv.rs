@@ -9,7 +9,7 @@ use super::View;
 use super::disjoint::Disjoint;
 use super::microkernel::Microkernel;
 use super::packing::{PackKey, PackedMatrix, PackedWeight, Patch, Source, Taps};
-use super::tasks::at_once;
+use super::tasks::{InTasks, at_once};
 use super::tiles::{Scratch, patches, row_blocks};
 use crate::backend::Conv;
 
@@ -188,7 +188,8 @@ impl Work<'_> {
         let points: usize =
             self.phases.iter().map(|p| p.grid[0] * p.grid[1] * p.kernel.len()).sum();
         let least = at_once(tasks.len(), n * points * co * group_in);
-        tasks.into_par_iter().with_min_len(least).for_each_init(
+        tasks.into_par_iter().in_tasks_with(
+            least,
             Scratch::kept,
             |scratch, (p, image, group, patch, rows)| {
                 let phase = &self.phases[p];

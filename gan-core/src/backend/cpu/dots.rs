@@ -26,24 +26,41 @@ pub(super) fn avx512(a: Rows<'_>, b: Rows<'_>) -> Products {
     let len = a[0].len();
     assert!(a.iter().chain(&b).all(|row| row.len() == len), "rows of different lengths");
     let mut sums = [[_mm512_setzero_ps(); BLOCK]; BLOCK];
-    let mut p = 0;
-    while p < len {
-        let left = (len - p).min(LANES);
-        let lanes = if left == LANES { !0 } else { (1 << left) - 1 };
-        // SAFETY: the lanes that are read are inside the rows, all of that length.
-        let load = |row: &[f32]| unsafe { _mm512_maskz_loadu_ps(lanes, row.as_ptr().add(p)) };
-        let b = [load(b[0]), load(b[1]), load(b[2]), load(b[3])];
+    // The loops call nothing that takes a function: what has not the features is not inlined.
+    for p in (0..len).step_by(LANES) {
+        let left = len - p;
+        let lanes = if left >= LANES { !0 } else { (1 << left) - 1 };
+        let mut loaded = [_mm512_setzero_ps(); BLOCK];
+        for (vector, row) in loaded.iter_mut().zip(&b) {
+            // SAFETY: the lanes that are read are inside the rows, all of that length.
+            *vector = unsafe { _mm512_maskz_loadu_ps(lanes, row.as_ptr().add(p)) };
+        }
         for (row, sums) in a.iter().zip(&mut sums) {
-            let a = load(row);
-            for (sum, &b) in sums.iter_mut().zip(&b) {
+            // SAFETY: as above.
+            let a = unsafe { _mm512_maskz_loadu_ps(lanes, row.as_ptr().add(p)) };
+            for (sum, &b) in sums.iter_mut().zip(&loaded) {
                 *sum = _mm512_fmadd_ps(a, b, *sum);
             }
         }
-        p += LANES;
     }
-    // SAFETY: both are 16 values of four bytes.
-    let chains = |sum: __m512| unsafe { std::mem::transmute::<__m512, [f32; LANES]>(sum) };
-    sums.map(|row| row.map(|sum| pairwise(chains(sum))))
+    let mut products = [[0.0; BLOCK]; BLOCK];
+    for (row, products) in sums.iter().zip(&mut products) {
+        // The same order of additions as `pairwise`, the last two for four sums at once.
+        let mut quarters = [_mm_setzero_ps(); BLOCK];
+        for (quarter, &sum) in quarters.iter_mut().zip(row) {
+            let upper = _mm512_extractf64x4_pd::<1>(_mm512_castps_pd(sum));
+            let half = _mm256_add_ps(_mm512_castps512_ps256(sum), _mm256_castpd_ps(upper));
+            *quarter = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps::<1>(half));
+        }
+        let [a, b, c, d] = quarters;
+        let (ab, ab_) = (_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
+        let (cd, cd_) = (_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
+        let even = _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movelh_ps(ab_, cd_));
+        let odd = _mm_add_ps(_mm_movehl_ps(cd, ab), _mm_movehl_ps(cd_, ab_));
+        // SAFETY: there is room for four values.
+        unsafe { _mm_storeu_ps(products.as_mut_ptr(), _mm_add_ps(even, odd)) };
+    }
+    products
 }
 
 #[cfg(target_arch = "x86_64")]

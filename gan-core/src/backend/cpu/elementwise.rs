@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::View;
+use super::tasks::InTasks;
 use crate::backend::{Activation, BiasAct, Binary, SELU_ALPHA, SELU_SCALE, Unary};
 
 /// Elements of one task: enough to outweigh its start, few enough to stay in cache.
@@ -37,7 +38,7 @@ fn softplus(x: f32) -> f32 {
 fn map(x: &[f32], out: &mut [f32], f: impl Fn(f32) -> f32 + Sync) {
     out.par_chunks_mut(CHUNK)
         .zip(x.par_chunks(CHUNK))
-        .for_each(|(out, x)| out.iter_mut().zip(x).for_each(|(o, &x)| *o = f(x)));
+        .in_tasks(1, |(out, x)| out.iter_mut().zip(x).for_each(|(o, &x)| *o = f(x)));
 }
 
 pub(super) fn binary(op: Binary, a: View<'_>, b: View<'_>, shape: &[usize], out: &mut [f32]) {
@@ -111,10 +112,10 @@ fn broadcast(
     };
     if pieces > 1 {
         for (r, out) in out.chunks_mut(inner.len).enumerate() {
-            out.par_chunks_mut(CHUNK).enumerate().for_each(|(i, out)| row(r, i * CHUNK, out));
+            out.par_chunks_mut(CHUNK).enumerate().in_tasks(1, |(i, out)| row(r, i * CHUNK, out));
         }
     } else {
-        out.par_chunks_mut(rows_per_task * inner.len).enumerate().for_each(|(task, out)| {
+        out.par_chunks_mut(rows_per_task * inner.len).enumerate().in_tasks(1, |(task, out)| {
             for (i, out) in out.chunks_mut(inner.len).enumerate() {
                 row(task * rows_per_task + i, 0, out);
             }
@@ -124,7 +125,7 @@ fn broadcast(
 
 pub(super) fn select(mask: &[f32], a: &[f32], b: &[f32], out: &mut [f32]) {
     let operands = mask.par_chunks(CHUNK).zip(a.par_chunks(CHUNK)).zip(b.par_chunks(CHUNK));
-    out.par_chunks_mut(CHUNK).zip(operands).for_each(|(out, ((mask, a), b))| {
+    out.par_chunks_mut(CHUNK).zip(operands).in_tasks(1, |(out, ((mask, a), b))| {
         let operands = mask.iter().zip(a.iter().zip(b));
         out.iter_mut()
             .zip(operands)
@@ -148,7 +149,7 @@ pub(super) fn bias_act(op: &BiasAct, x: View<'_>, bias: Option<View<'_>>, out: &
     out.par_chunks_mut(per_task * inner)
         .zip(x.values().par_chunks(per_task * inner))
         .enumerate()
-        .for_each(|(task, (out, x))| rows(out, x, task * per_task));
+        .in_tasks(1, |(task, (out, x))| rows(out, x, task * per_task));
 }
 
 /// Written so that NaN stays NaN.
@@ -193,11 +194,10 @@ pub(super) fn activate(op: &BiasAct, values: &mut [f32]) {
 
 pub(super) fn bias_act_grad(op: &BiasAct, g: &[f32], y: &[f32], out: &mut [f32]) {
     let slope = slope(op);
-    out.par_chunks_mut(CHUNK).zip(g.par_chunks(CHUNK).zip(y.par_chunks(CHUNK))).for_each(
-        |(out, (g, y))| {
-            out.iter_mut().zip(g.iter().zip(y)).for_each(|(o, (&g, &y))| *o = g * slope(y));
-        },
-    );
+    let operands = g.par_chunks(CHUNK).zip(y.par_chunks(CHUNK));
+    out.par_chunks_mut(CHUNK).zip(operands).in_tasks(1, |(out, (g, y))| {
+        out.iter_mut().zip(g.iter().zip(y)).for_each(|(o, (&g, &y))| *o = g * slope(y));
+    });
 }
 
 /// `g` and `y [n, c, h, w]`, `d [n, c]`.
@@ -205,7 +205,7 @@ pub(super) fn demodulated_act_grad(op: &BiasAct, [g, y, d]: [&[f32]; 3], out: &m
     let slope = slope(op);
     let plane = out.len() / d.len();
     let planes = out.par_chunks_mut(plane).zip(g.par_chunks(plane).zip(y.par_chunks(plane)));
-    planes.with_min_len(CHUNK.div_ceil(plane)).zip(d).for_each(|((out, (g, y)), &d)| {
+    planes.zip(d).in_tasks(CHUNK.div_ceil(plane), |((out, (g, y)), &d)| {
         out.iter_mut().zip(g.iter().zip(y)).for_each(|(o, (&g, &y))| *o = g * slope(y) * d);
     });
 }

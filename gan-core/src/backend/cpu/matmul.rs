@@ -12,6 +12,7 @@ use super::View;
 use super::disjoint::Disjoint;
 use super::dots::{BLOCK, Products};
 use super::microkernel::Microkernel;
+use super::tasks::InTasks;
 
 /// Multiply-adds that are worth a task of their own.
 const TASK: usize = 1 << 17;
@@ -53,8 +54,7 @@ fn packed_products(
     // `[batch][band][k][mr]`, with zeros beyond the last row.
     let mut packed = vec![0.0; a.shape[0] * bands * band_len];
     let bands_at_once = (TASK / (8 * band_len)).max(1);
-    let packing = packed.par_chunks_mut(band_len).enumerate().with_min_len(bands_at_once);
-    packing.for_each(|(i, packed)| {
+    packed.par_chunks_mut(band_len).enumerate().in_tasks(bands_at_once, |(i, packed)| {
         let (values, first) = (&a.values()[i / bands * m * k..][..m * k], i % bands * mr);
         for r in 0..mr.min(m - first) {
             for p in 0..k {
@@ -66,8 +66,9 @@ fn packed_products(
     let groups = bands.div_ceil(BANDS);
     let out = Disjoint::new(out);
     let panels_at_once = (TASK / (band_len * nr * bands.min(BANDS))).max(1);
-    let tasks = (0..a.shape[0] * groups * panels).into_par_iter().with_min_len(panels_at_once);
-    tasks.for_each_init(
+    let tasks = (0..a.shape[0] * groups * panels).into_par_iter();
+    tasks.in_tasks_with(
+        panels_at_once,
         || (vec![0.0; k * nr], vec![0.0; mr * nr]),
         |(columns, block), task| {
             let (batch, group, panel) =
@@ -104,20 +105,18 @@ fn scalar_products(
     let blocks = out.len() / (m * n) * bands * columns;
     // Rows past the end repeat the last one; their products are dropped.
     let row = |first: usize, i: usize, count: usize| (first * BLOCK + i).min(count - 1) * k;
-    let products: Vec<Products> = (0..blocks)
-        .into_par_iter()
-        .with_min_len((TASK / (BLOCK * BLOCK * k)).max(1))
-        .map(|block| {
-            let (batch, band, column) =
-                (block / (bands * columns), block / columns % bands, block % columns);
-            let a = &a[batch * m * k..][..m * k];
-            let b = &b[batch * n * k..][..n * k];
-            kernel.dots(
-                std::array::from_fn(|i| &a[row(band, i, m)..][..k]),
-                std::array::from_fn(|i| &b[row(column, i, n)..][..k]),
-            )
-        })
-        .collect();
+    let mut products = vec![Products::default(); blocks];
+    let least = (TASK / (BLOCK * BLOCK * k)).max(1);
+    products.par_iter_mut().enumerate().in_tasks(least, |(block, products)| {
+        let (batch, band, column) =
+            (block / (bands * columns), block / columns % bands, block % columns);
+        let a = &a[batch * m * k..][..m * k];
+        let b = &b[batch * n * k..][..n * k];
+        *products = kernel.dots(
+            std::array::from_fn(|i| &a[row(band, i, m)..][..k]),
+            std::array::from_fn(|i| &b[row(column, i, n)..][..k]),
+        );
+    });
 
     for (band, products) in products.chunks(columns).enumerate() {
         let (batch, first) = (band / bands, band % bands * BLOCK);

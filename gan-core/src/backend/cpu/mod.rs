@@ -70,7 +70,10 @@ impl Cpu {
     pub fn algorithm(&self, prim: &Prim, args: &[&[usize]], out: &[usize]) -> &'static str {
         let form = match (prim, args) {
             (Prim::Conv2d(conv), [_, weight]) => self.form(conv, false, weight, [out[2], out[3]]),
-            (Prim::ConvInput(conv, _), [_, weight]) => {
+            (Prim::ConvInput(conv, _), [g, weight]) => {
+                if self.doubles(conv, weight, g, out) {
+                    return "F(2x2) up";
+                }
                 self.form(conv, true, weight, [out[2], out[3]])
             }
             (Prim::StyledConv(op), [_, weight, ..]) => {
@@ -128,9 +131,24 @@ impl Cpu {
             Some(form) => {
                 winograd::convolve(self.kernel, form, conv, adjoint, x, weight, shape, out);
             }
+            None if adjoint && self.doubles(conv, weight.shape, x.shape, shape) => {
+                winograd::double(self.kernel, x, weight, out);
+            }
             None if adjoint => conv::conv_input(self.kernel, conv, x, weight, shape, out),
             None => conv::conv2d(self.kernel, conv, x, weight, shape, out),
         }
+    }
+
+    /// Whether the adjoint of a convolution has the form of StyleGAN2's up-sampling layers.
+    fn doubles(&self, conv: &Conv, weight: &[usize], g: &[usize], shape: &[usize]) -> bool {
+        weight[2..] == [3, 3]
+            && *conv == Conv { stride: [2, 2], ..Conv::default() }
+            && shape[2..] == [2 * g[2] + 1, 2 * g[3] + 1]
+            && match self.algorithm {
+                ConvAlgorithm::Auto => winograd::pays(weight[0], weight[1], [shape[2], shape[3]]),
+                ConvAlgorithm::Direct => false,
+                ConvAlgorithm::F2 | ConvAlgorithm::F4 => true,
+            }
     }
 
     /// The form for a layer of StyleGAN2; up-sampling ones have one form.
@@ -309,6 +327,10 @@ impl Backend for Cpu {
             }
         }
         Ok(self.store(values))
+    }
+
+    fn run(&self, work: &mut (dyn FnMut() + Send)) {
+        rayon::scope(|_| work());
     }
 
     fn fuses(&self, prim: &Prim) -> bool {

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::View;
 use super::elementwise::CHUNK;
+use super::tasks::InTasks;
 
 pub(super) fn sum(x: View<'_>, axes: &[usize], out: &mut [f32]) {
     reduce(x, axes, out, 0.0, |a, b| a + b);
@@ -21,7 +22,7 @@ pub(super) fn sum_product(a: View<'_>, b: View<'_>, out: &mut [f32]) {
     let [images, repeated, _, _] = b.dims4();
     let plane = h * w;
     let (a, b) = (a.values(), b.values());
-    out.par_iter_mut().with_min_len(CHUNK.div_ceil(plane)).enumerate().for_each(|(i, out)| {
+    out.par_iter_mut().enumerate().in_tasks(CHUNK.div_ceil(plane), |(i, out)| {
         let (image, channel) = (i / channels, i % channels);
         let start = (image % images * repeated + channel % repeated) * plane;
         let (a, b) = (&a[i * plane..][..plane], &b[start..][..plane]);
@@ -83,22 +84,25 @@ fn reduce(
             }) as f32
         };
         let per_task = (CHUNK / terms).max(1);
-        out.par_chunks_mut(per_task).enumerate().for_each(|(task, out)| {
+        out.par_chunks_mut(per_task).enumerate().in_tasks(1, |(task, out)| {
             out.iter_mut().enumerate().for_each(|(i, o)| *o = one(task * per_task + i));
         });
     } else {
         let inner = kept.first().map_or(1, |a| a.len);
         let rows: Vec<&mut [f32]> = out.chunks_mut(inner).collect();
-        rows.into_par_iter().enumerate().for_each(|(row, out)| {
+        rows.into_par_iter().enumerate().in_tasks(CHUNK.div_ceil(inner * terms), |(row, out)| {
             let base = offset(kept.get(1..).unwrap_or(&[]), row);
-            out.par_chunks_mut(CHUNK / 8).enumerate().for_each(|(piece, out)| {
-                let mut sums = vec![start; out.len()];
-                for i in 0..terms {
-                    let run = &values[base + offset(&reduced, i) + piece * (CHUNK / 8)..];
-                    sums.iter_mut().zip(run).for_each(|(s, &v)| *s = combine(*s, f64::from(v)));
-                }
-                out.iter_mut().zip(sums).for_each(|(o, s)| *o = s as f32);
-            });
+            out.par_chunks_mut(CHUNK / 8).enumerate().in_tasks(
+                CHUNK.div_ceil(CHUNK / 8 * terms),
+                |(piece, out)| {
+                    let mut sums = vec![start; out.len()];
+                    for i in 0..terms {
+                        let run = &values[base + offset(&reduced, i) + piece * (CHUNK / 8)..];
+                        sums.iter_mut().zip(run).for_each(|(s, &v)| *s = combine(*s, f64::from(v)));
+                    }
+                    out.iter_mut().zip(sums).for_each(|(o, s)| *o = s as f32);
+                },
+            );
         });
     }
 }

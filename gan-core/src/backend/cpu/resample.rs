@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::View;
 use super::microkernel::Microkernel;
-use super::tasks::{Kept, at_once, first};
+use super::tasks::{InTasks, Kept, at_once, first};
 use crate::backend::{Factors, UpFirDn};
 
 pub(super) fn upfirdn(
@@ -24,15 +24,15 @@ pub(super) fn upfirdn(
     // Each value is read and written about as fast as four are multiplied.
     let least = at_once(count, 4 * (x.values().len() + out.len()));
     let planes = out.par_chunks_mut(output[0] * output[1]).zip(x.values().par_chunks(h * w));
-    let planes = planes.with_min_len(least);
     match Separable::new(op, [h, w], output) {
-        Some(filter) => planes.for_each_init(
+        Some(filter) => planes.in_tasks_with(
+            least,
             || Kept::of(&LINES),
             |lines, (out, x)| filter.plane(kernel, x, lines, out),
         ),
         None => {
             let taps = oriented(op, &op.filter.taps, op.gain);
-            planes.for_each(|(out, x)| direct(op, &taps, x, [h, w], out, output));
+            planes.in_tasks(least, |(out, x)| direct(op, &taps, x, [h, w], out, output));
         }
     }
 }
@@ -54,7 +54,14 @@ pub(super) fn oriented(op: &UpFirDn, taps: &[f64], gain: f64) -> Vec<f32> {
 /// filtered along x. So only this line is written between the two.
 pub(super) struct Separable {
     vertical: Axis,
+    /// Of each row of the result, the taps that meet the image.
+    rows: Vec<Run>,
     horizontal: Axis,
+    /// Of the first results along x, one for each phase of an enlarged image, all taps, and where in a line they begin.
+    phases: Vec<Run>,
+    /// Width of the image and of the result.
+    width: usize,
+    columns: usize,
     /// Zeros to the left of a line, and its length with those on both sides.
     before: usize,
     len: usize,
@@ -64,19 +71,24 @@ impl Separable {
     /// None if the filter has no factors, or both enlarges and shrinks along x, or lines would be almost nothing but padding.
     pub(super) fn new(op: &UpFirDn, input: [usize; 2], output: [usize; 2]) -> Option<Self> {
         let Factors { column, row } = op.filter.factors.as_ref()?;
-        let vertical = Axis::new(op, 0, column, op.gain, input[0], output[0]);
-        let horizontal = Axis::new(op, 1, row, 1.0, input[1], output[1]);
-        if horizontal.up > 1 && horizontal.down > 1 {
-            return None;
-        }
+        let vertical = Axis::new(op, 0, column, op.gain);
+        let horizontal = Axis::new(op, 1, row, 1.0);
+        let ([height, width], [rows, columns]) = (input, output);
         let (_, least) = horizontal.first(0);
-        let most = horizontal.first(output[1].saturating_sub(1)).1 + horizontal.taps.len() as isize;
+        let most = horizontal.first(columns - 1).1 + horizontal.taps.len() as isize;
         let before = (-least).max(0) as usize;
-        let len = before + input[1].max(most.max(0) as usize);
-        if len > 4 * (input[1] + output[1] + horizontal.taps.len()) {
+        let len = before + width.max(most.max(0) as usize);
+        let is_padding = len > 4 * (width + columns + horizontal.taps.len());
+        if is_padding || (horizontal.up > 1 && horizontal.down > 1) {
             return None;
         }
-        Some(Separable { vertical, horizontal, before, len })
+        let phase = |o: usize| {
+            let (tap, pixel) = horizontal.first(o);
+            Run { tap, pixel: (pixel + before as isize) as usize, count: horizontal.count(tap) }
+        };
+        let rows = (0..rows).map(|o| vertical.inside(o, height)).collect();
+        let phases = (0..horizontal.up.min(columns)).map(phase).collect();
+        Some(Separable { vertical, rows, horizontal, phases, width, columns, before, len })
     }
 
     /// `x [h, w]` to `out [h', w']`. Values that are left in `lines` are arbitrary.
@@ -92,21 +104,44 @@ impl Separable {
     }
 
     #[inline(always)]
-    fn rows(&self, x: &[f32], lines: &mut Vec<f32>, out: &mut [f32]) {
-        let (width, columns) = (self.horizontal.input, self.horizontal.output);
+    fn filter(&self, x: &[f32], lines: &mut Vec<f32>, out: &mut [f32]) {
         // Parts of a line, or of a row of the result: every second value, and so on.
-        let parts = self.horizontal.down.max(self.horizontal.up);
-        let part = self.len.max(columns).div_ceil(parts);
-        let (line, parts) = first(lines, self.len + parts * part).split_at_mut(self.len);
+        let count = self.horizontal.down.max(self.horizontal.up);
+        let part = self.len.max(self.columns).div_ceil(count);
+        let (line, parts) = first(lines, self.len + count * part).split_at_mut(self.len);
         line.fill(0.0);
-        for (o, out) in out.chunks_exact_mut(columns).enumerate() {
-            let inside = &mut line[self.before..][..width];
-            let Run { tap, pixel, count } = self.vertical.run(o);
-            match count {
+        for (run, out) in self.rows.iter().zip(out.chunks_exact_mut(self.columns)) {
+            let inside = &mut line[self.before..][..self.width];
+            match run.count {
                 0 => inside.fill(0.0),
-                _ => self.vertical.blend(tap, count, |t| &x[(pixel + t) * width..], inside),
+                _ => self.vertical.blend(run, |t| &x[(run.pixel + t) * self.width..], inside),
             }
-            self.horizontal.line(line, self.before, parts, part, out);
+            self.row(line, parts, part, out);
+        }
+    }
+
+    /// Filters a line along x. `parts` hold `len` values each.
+    #[inline(always)]
+    fn row(&self, line: &[f32], parts: &mut [f32], len: usize, out: &mut [f32]) {
+        let Axis { up, down, .. } = self.horizontal;
+        if up > 1 {
+            for (phase, (run, part)) in
+                self.phases.iter().zip(parts.chunks_exact_mut(len)).enumerate()
+            {
+                let part = &mut part[..(out.len() - phase).div_ceil(up)];
+                match run.count {
+                    0 => part.fill(0.0),
+                    _ => self.horizontal.blend(run, |t| &line[run.pixel + t..], part),
+                }
+            }
+            return join(parts, up, len, out);
+        }
+        let run = &self.phases[0];
+        if down > 1 {
+            split(&line[run.pixel..], down, len, parts);
+            self.horizontal.blend(run, |t| &parts[t % down * len + t / down..], out);
+        } else {
+            self.horizontal.blend(run, |t| &line[run.pixel + t..], out);
         }
     }
 }
@@ -117,17 +152,17 @@ pub(super) type Filter = unsafe fn(&Separable, &[f32], &mut Vec<f32>, &mut [f32]
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 pub(super) fn avx512(filter: &Separable, x: &[f32], lines: &mut Vec<f32>, out: &mut [f32]) {
-    filter.rows(x, lines, out);
+    filter.filter(x, lines, out);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 pub(super) fn avx2(filter: &Separable, x: &[f32], lines: &mut Vec<f32>, out: &mut [f32]) {
-    filter.rows(x, lines, out);
+    filter.filter(x, lines, out);
 }
 
 pub(super) fn portable(filter: &Separable, x: &[f32], lines: &mut Vec<f32>, out: &mut [f32]) {
-    filter.rows(x, lines, out);
+    filter.filter(x, lines, out);
 }
 
 /// Filtering along one axis: output `o` is the sum of `taps[t]` times pixel `(o * down + t - before) / up`, over all taps for which
@@ -137,11 +172,9 @@ struct Axis {
     down: usize,
     before: isize,
     taps: Vec<f32>,
-    input: usize,
-    output: usize,
 }
 
-/// Taps from the first on, `up` apart, that meet so many pixels from the first on.
+/// So many taps from one on, `up` apart, the first of which meets a pixel, the next its neighbour, and so on.
 struct Run {
     tap: usize,
     pixel: usize,
@@ -149,20 +182,12 @@ struct Run {
 }
 
 impl Axis {
-    fn new(
-        op: &UpFirDn,
-        axis: usize,
-        taps: &[f64],
-        gain: f64,
-        input: usize,
-        output: usize,
-    ) -> Self {
+    fn new(op: &UpFirDn, axis: usize, taps: &[f64], gain: f64) -> Self {
         let (up, down, before) = (op.up[axis], op.down[axis], op.padding[axis][0]);
-        Axis { up, down, before, taps: oriented(op, taps, gain), input, output }
+        Axis { up, down, before, taps: oriented(op, taps, gain) }
     }
 
     /// The first tap of an output, and the pixel that it meets, which may be padding.
-    #[inline(always)]
     fn first(&self, o: usize) -> (usize, isize) {
         let (start, up) = ((o * self.down) as isize - self.before, self.up as isize);
         let tap = (-start).rem_euclid(up);
@@ -170,63 +195,24 @@ impl Axis {
     }
 
     /// How many taps there are from one on, `up` apart.
-    #[inline(always)]
     fn count(&self, tap: usize) -> usize {
         self.taps.len().saturating_sub(tap).div_ceil(self.up)
     }
 
-    /// The part of an output's taps that meets the image.
-    #[inline(always)]
-    fn run(&self, o: usize) -> Run {
+    /// The part of an output's taps that meets an image of `len` pixels.
+    fn inside(&self, o: usize, len: usize) -> Run {
         let (tap, pixel) = self.first(o);
-        let skipped = (-pixel).max(0) as usize;
-        let tap = tap + skipped * self.up;
+        let tap = tap + (-pixel).max(0) as usize * self.up;
         let pixel = pixel.max(0) as usize;
-        let count = self.count(tap).min(self.input.saturating_sub(pixel));
-        Run { tap, pixel, count }
+        Run { tap, pixel, count: self.count(tap).min(len.saturating_sub(pixel)) }
     }
 
-    /// Filters a `line` with zeros around it, `before` of them before its first pixel. `parts` hold `len` values each.
+    /// The sum of a run's rows, each times its tap, four in one pass: passes over memory are what filters cost.
     #[inline(always)]
-    fn line(&self, line: &[f32], before: usize, parts: &mut [f32], len: usize, out: &mut [f32]) {
-        // Where the first output's pixel is, if all of `from` before it are dropped.
-        let at = |o: usize| {
-            let (tap, pixel) = self.first(o);
-            (tap, (pixel + before as isize) as usize)
-        };
-        if self.up == 1 && self.down == 1 {
-            let (tap, from) = at(0);
-            self.blend(tap, self.count(tap), |t| &line[from + t..], out);
-        } else if self.up == 1 {
-            let (tap, from) = at(0);
-            split(&line[from..], self.down, len, parts);
-            let pixels = |t: usize| &parts[t % self.down * len + t / self.down..];
-            self.blend(tap, self.count(tap), pixels, out);
-        } else {
-            for (phase, part) in parts.chunks_exact_mut(len).enumerate().take(out.len()) {
-                let part = &mut part[..(out.len() - phase).div_ceil(self.up)];
-                let (tap, from) = at(phase);
-                match self.count(tap) {
-                    0 => part.fill(0.0),
-                    count => self.blend(tap, count, |t| &line[from + t..], part),
-                }
-            }
-            join(parts, self.up, len, out);
-        }
-    }
-
-    /// The sum of so many rows, each times its tap, four in one pass: passes over memory are what filters cost.
-    #[inline(always)]
-    fn blend<'a>(
-        &self,
-        tap: usize,
-        count: usize,
-        row: impl Fn(usize) -> &'a [f32],
-        out: &mut [f32],
-    ) {
-        let tap = |t: usize| self.taps[tap + t * self.up];
-        for t in (0..count).step_by(4) {
-            match count - t {
+    fn blend<'a>(&self, run: &Run, row: impl Fn(usize) -> &'a [f32], out: &mut [f32]) {
+        let tap = |t: usize| self.taps[run.tap + t * self.up];
+        for t in (0..run.count).step_by(4) {
+            match run.count - t {
                 1 => add_rows::<1>(t, &tap, &row, out),
                 2 => add_rows::<2>(t, &tap, &row, out),
                 3 => add_rows::<3>(t, &tap, &row, out),
@@ -246,16 +232,44 @@ fn add_rows<'a, const N: usize>(
 ) {
     let taps: [f32; N] = std::array::from_fn(|i| tap(t + i));
     let rows: [&[f32]; N] = std::array::from_fn(|i| &row(t + i)[..out.len()]);
-    for (i, out) in out.iter_mut().enumerate() {
-        let mut sum = taps[0] * rows[0][i];
-        if t > 0 {
-            sum += *out;
+    match (t, out.len()) {
+        (0, 16..) => overwrite::<N, 16>(taps, rows, out),
+        (0, 8..) => overwrite::<N, 8>(taps, rows, out),
+        (0, 4..) => overwrite::<N, 4>(taps, rows, out),
+        (0, _) => overwrite::<N, 1>(taps, rows, out),
+        _ => {
+            for (i, out) in out.iter_mut().enumerate() {
+                *out += weighted(&taps, &rows, i);
+            }
         }
-        for n in 1..N {
-            sum += taps[n] * rows[n][i];
-        }
-        *out = sum;
     }
+}
+
+/// The weighted sum of rows, `L` places at a time. The last `L` may cover some for a second time: rows are short, and what is
+/// left of them would cost as much as the vectors before.
+#[inline(always)]
+fn overwrite<const N: usize, const L: usize>(taps: [f32; N], rows: [&[f32]; N], out: &mut [f32]) {
+    let last = out.len() - L;
+    for at in (0..out.len()).step_by(L) {
+        let at = at.min(last);
+        let mut sums = [0.0; L];
+        for n in 0..N {
+            let Some(row) = rows[n][at..].first_chunk::<L>() else { return };
+            for i in 0..L {
+                sums[i] += taps[n] * row[i];
+            }
+        }
+        out[at..at + L].copy_from_slice(&sums);
+    }
+}
+
+#[inline(always)]
+fn weighted<const N: usize>(taps: &[f32; N], rows: &[&[f32]; N], i: usize) -> f32 {
+    let mut sum = taps[0] * rows[0][i];
+    for n in 1..N {
+        sum += taps[n] * rows[n][i];
+    }
+    sum
 }
 
 /// Every `count`-th pixel to one of the parts.

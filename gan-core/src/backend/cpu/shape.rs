@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::View;
 use super::elementwise::CHUNK;
+use super::tasks::InTasks;
 
 /// Sizes before, along and after an axis.
 fn split(shape: &[usize], axis: usize) -> (usize, usize, usize) {
@@ -20,7 +21,7 @@ pub(super) fn expand(x: View<'_>, shape: &[usize], out: &mut [f32]) {
     let outer = &shape[..last];
     let block = run * copies;
     let per_task = (CHUNK / block).max(1);
-    out.par_chunks_mut(per_task * block).enumerate().for_each(|(task, out)| {
+    out.par_chunks_mut(per_task * block).enumerate().in_tasks(1, |(task, out)| {
         for (i, out) in out.chunks_mut(block).enumerate() {
             let (mut index, mut start, mut stride) = (task * per_task + i, 0, run);
             for d in (0..outer.len()).rev() {
@@ -52,7 +53,7 @@ pub(super) fn permute(x: View<'_>, axes: &[usize], out: &mut [f32]) {
         return out.copy_from_slice(x.values());
     };
     let per_task = (CHUNK / inner).max(1);
-    out.par_chunks_mut(per_task * inner).enumerate().for_each(|(task, out)| {
+    out.par_chunks_mut(per_task * inner).enumerate().in_tasks(1, |(task, out)| {
         for (i, out) in out.chunks_mut(inner).enumerate() {
             let (mut index, mut start) = (task * per_task + i, 0);
             for (size, step) in outer.iter().zip(outer_steps).rev() {

@@ -18,7 +18,7 @@ use super::elementwise::activate;
 use super::microkernel::Microkernel;
 use super::packing::{PackedWeight, Patch, Source, Taps};
 use super::resample::{Separable, oriented};
-use super::tasks::{Kept, at_once};
+use super::tasks::{InTasks, Kept, at_once};
 use super::tiles::{Scratch, patches, rectangles, row_blocks};
 use super::winograd::{Convolution, Form, Leaky, UpSampling};
 use crate::backend::{Activation, BiasAct, Conv, Factors, StyledArgs, StyledConv, UpFirDn};
@@ -130,9 +130,9 @@ impl Layer<'_> {
         let layer = UpSampling {
             kernel: self.kernel,
             x: self.args.x,
-            scale: self.args.style.values(),
+            scale: Some(self.args.style.values()),
             weight: self.args.weight,
-            filter,
+            filter: Some(filter),
         };
         layer.run(&|image, channel, pixel, values| {
             self.finish(image, channel, pixel, values, &out);
@@ -151,7 +151,8 @@ impl Layer<'_> {
         let out = Disjoint::new(out);
         let tasks = tasks(n, &patches, &blocks);
         let least = at_once(tasks.len(), n * h * w * self.args.weight.values().len());
-        tasks.into_par_iter().with_min_len(least).for_each_init(
+        tasks.into_par_iter().in_tasks_with(
+            least,
             Scratch::kept,
             |scratch, (image, patch, rows)| {
                 let taps = Taps { step: [1, 1], offsets: &phase.offsets };
@@ -186,7 +187,8 @@ impl Layer<'_> {
         let out = Disjoint::new(out);
         let tasks = tasks(n, &tiles, &blocks);
         let least = at_once(tasks.len(), n * h * w * self.args.weight.values().len());
-        tasks.into_par_iter().with_min_len(least).for_each_init(
+        tasks.into_par_iter().in_tasks_with(
+            least,
             || Kept::of(&SCRATCH),
             |scratch, (image, tile, rows)| {
                 self.up_tile(fir, &phases, &packed, image, tile, rows, scratch, &out);

@@ -1,18 +1,57 @@
-//! How work is cut into tasks, and what threads keep from one to the next.
+//! How work is cut into tasks, where these run, and what threads keep from one to the next.
 
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::thread::LocalKey;
 
+use rayon::iter::plumbing::{Producer, ProducerCallback};
+use rayon::prelude::*;
+
 /// Multiply-adds that are worth a thread of their own: a tenth of a millisecond, about as long as it takes in a virtual machine to
 /// wake a thread of the pool, which wakes another.
 const WORTH: usize = 1 << 22;
 
-/// How many of `tasks`, which take so many multiply-adds together, a thread must find to be worth waking; for
-/// `with_min_len` of a parallel iterator. Little work stays on the thread that has it.
+/// How many of `tasks`, which take so many multiply-adds together, a thread must find to be worth waking; for [`InTasks`].
 pub(super) fn at_once(tasks: usize, multiply_adds: usize) -> usize {
     let one = (multiply_adds / tasks.max(1)).max(1);
     WORTH.div_ceil(one).min(tasks).max(1)
+}
+
+/// Runs the items of a parallel iterator, `least` of them a task at least. If there are no more than these, they stay on the thread that
+/// has them: a thread outside of the pool would have to hand them over and to be woken again, which costs more than most operations of a
+/// small network.
+pub(super) trait InTasks: IndexedParallelIterator {
+    fn in_tasks(self, least: usize, run: impl Fn(Self::Item) + Sync) {
+        self.in_tasks_with(least, || (), |(), item| run(item));
+    }
+
+    /// With something that each task makes for its items.
+    fn in_tasks_with<T>(
+        self,
+        least: usize,
+        init: impl Fn() -> T + Sync,
+        run: impl Fn(&mut T, Self::Item) + Sync,
+    ) {
+        if self.len() <= least {
+            let mut value = init();
+            self.with_producer(InOrder(|item| run(&mut value, item)));
+        } else {
+            self.with_min_len(least).for_each_init(&init, &run);
+        }
+    }
+}
+
+impl<I: IndexedParallelIterator> InTasks for I {}
+
+/// Takes all items here and now.
+struct InOrder<F>(F);
+
+impl<T, F: FnMut(T)> ProducerCallback<T> for InOrder<F> {
+    type Output = ();
+
+    fn callback<P: Producer<Item = T>>(self, producer: P) {
+        producer.into_iter().for_each(self.0);
+    }
 }
 
 /// How many of `rows` a task takes where all threads are to have some, in whole bands of `mr`. Results must not depend on it.

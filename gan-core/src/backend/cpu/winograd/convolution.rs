@@ -15,7 +15,7 @@ use crate::backend::cpu::View;
 use crate::backend::cpu::disjoint::Disjoint;
 use crate::backend::cpu::microkernel::Microkernel;
 use crate::backend::cpu::packing::{PackKey, PackedWeight};
-use crate::backend::cpu::tasks::{Kept, at_once, first, rows_at_once};
+use crate::backend::cpu::tasks::{InTasks, Kept, at_once, first, rows_at_once};
 
 /// A convolution of a whole batch.
 pub(in super::super) struct Convolution<'a> {
@@ -62,8 +62,7 @@ impl Convolution<'_> {
         // Two share what they read of the weight.
         let together = if panels < 4 * rayon::current_num_threads() { 1 } else { 2 };
         let tasks = panels.div_ceil(together);
-        let all = (0..tasks).into_par_iter().with_min_len(at_once(tasks, work));
-        all.for_each_init(scratch, |scratch, i| {
+        (0..tasks).into_par_iter().in_tasks_with(at_once(tasks, work), scratch, |scratch, i| {
             let panels = together * i..(together * (i + 1)).min(panels);
             let Scratch { factors, pixels, sums, lines } = &mut **scratch;
             let factors = first(factors, panels.len() * cut.len);
@@ -86,15 +85,14 @@ impl Convolution<'_> {
         let parts = shared.par_chunks_exact_mut(cut.len).enumerate();
         // A factor costs about as much as eight of its products.
         let least = at_once(panels * pieces, 8 * work / rows);
-        parts.with_min_len(least).for_each_init(scratch, |scratch, (i, out)| {
+        parts.in_tasks_with(least, scratch, |scratch, (i, out)| {
             let start = i % pieces * cut.channels;
             let channels = start..(start + cut.channels).min(channels);
             self.factors(i / pieces, channels, &mut scratch.pixels, out, cut.stride);
         });
         let share = rows_at_once(rows, self.kernel.mr, ROWS);
         let tasks = rows.div_ceil(share);
-        let all = (0..tasks).into_par_iter().with_min_len(at_once(tasks, work));
-        all.for_each_init(scratch, |scratch, i| {
+        (0..tasks).into_par_iter().in_tasks_with(at_once(tasks, work), scratch, |scratch, i| {
             let rows = i * share..(i * share + share).min(rows);
             let Scratch { sums, lines, .. } = &mut **scratch;
             self.products(packed, shared, &cut, panels, rows.clone(), sums);

@@ -29,6 +29,7 @@ pub(super) use transform::{Forms, Leaky, PORTABLE};
 pub(super) use up::{UpSampling, pays};
 
 use super::View;
+use super::disjoint::Disjoint;
 use super::microkernel::Microkernel;
 use crate::backend::Conv;
 
@@ -93,6 +94,20 @@ pub(super) fn convolve(
     let size = [shape[2], shape[3]];
     Convolution { kernel, form, x, scale: None, weight, transposed, padding, size }
         .fill(shape[1], out);
+}
+
+/// `g [n, co, h, w]`, `weight [co, ci, 3, 3]` to `out [n, ci, 2h + 1, 2w + 1]`: the adjoint of a convolution with stride 2.
+#[allow(unsafe_code)]
+pub(super) fn double(kernel: &Microkernel, g: View<'_>, weight: View<'_>, out: &mut [f32]) {
+    let ([_, _, h, w], [_, ci, _, _]) = (g.dims4(), weight.dims4());
+    let area = (2 * h + 1) * (2 * w + 1);
+    let out = Disjoint::new(out);
+    let layer = UpSampling { kernel, x: g, scale: None, weight, filter: None };
+    layer.run(&|image, channel, pixel, values| {
+        // SAFETY: each pixel of each channel belongs to one task: regions and blocks of channels do not overlap.
+        let out = unsafe { out.range((image * ci + channel) * area + pixel, values.len()) };
+        out.copy_from_slice(values);
+    });
 }
 
 /// Where a task's results go: image, channel, first pixel of a stretch within a row, and its values.

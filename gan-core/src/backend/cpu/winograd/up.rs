@@ -1,5 +1,5 @@
 //! The up-sampling layer of StyleGAN2, a transposed convolution with 3x3 kernels and stride 2 and a filter of 4x4 taps, with
-//! fewer multiply-adds than the kernel has taps.
+//! fewer multiply-adds than the kernel has taps; and the convolution without the filter.
 //!
 //! Along one axis, pixel `i` reaches odd results by the middle tap, `Y[2i+1] = w1 x[i]`, and even ones by the others,
 //! `Y[2i] = w0 x[i] + w2 x[i-1]`: the latter are a correlation with two taps, of which Winograd's `F(2, 2)` computes two results
@@ -28,7 +28,7 @@ use super::{Form, Write};
 use crate::backend::cpu::View;
 use crate::backend::cpu::microkernel::Microkernel;
 use crate::backend::cpu::packing::{PackKey, PackedMatrix, PackedWeight, Patch};
-use crate::backend::cpu::tasks::{Kept, at_once, first, rows_at_once};
+use crate::backend::cpu::tasks::{InTasks, Kept, at_once, first, rows_at_once};
 use crate::backend::cpu::tiles::rectangles;
 
 /// Pixels of a region.
@@ -63,11 +63,11 @@ pub(in super::super) struct UpSampling<'a> {
     /// `[n, ci, h, w]`
     pub(in super::super) x: View<'a>,
     /// Factors of the input channels, `[n, ci]`.
-    pub(in super::super) scale: &'a [f32],
+    pub(in super::super) scale: Option<&'a [f32]>,
     /// `[ci, co, 3, 3]`
     pub(in super::super) weight: View<'a>,
     /// Taps along y and x in the order in which they meet the results of the convolution.
-    pub(in super::super) filter: [[f32; 4]; 2],
+    pub(in super::super) filter: Option<[[f32; 4]; 2]>,
 }
 
 impl UpSampling<'_> {
@@ -102,8 +102,8 @@ impl UpSampling<'_> {
         packed: &PackedWeight,
         write: Write<'_>,
     ) {
-        let all = regions.par_iter().with_min_len(at_once(regions.len(), work));
-        all.for_each_init(scratch, |scratch, region| {
+        let least = at_once(regions.len(), work);
+        regions.par_iter().in_tasks_with(least, scratch, |scratch, region| {
             let mut buffer = std::mem::take(&mut scratch.factors);
             let factors = first(&mut buffer, cut.pieces * cut.len);
             for (piece, out) in factors.chunks_exact_mut(cut.len).enumerate() {
@@ -130,7 +130,7 @@ impl UpSampling<'_> {
         let parts = shared.par_chunks_exact_mut(cut.len).enumerate();
         // A factor costs about as much as eight of its products.
         let least = at_once(regions.len() * cut.pieces, 8 * work / self.weight.shape[1]);
-        parts.with_min_len(least).for_each_init(scratch, |scratch, (i, out)| {
+        parts.in_tasks_with(least, scratch, |scratch, (i, out)| {
             let (region, piece) = (&regions[i / cut.pieces], i % cut.pieces);
             self.factors(region, cut.channels(piece), cut, &mut scratch.pixels, out);
         });
@@ -139,7 +139,7 @@ impl UpSampling<'_> {
             .flat_map(|rows| (0..regions.len()).map(move |i| (i, rows.clone())))
             .collect();
         let least = at_once(tasks.len(), work);
-        tasks.into_par_iter().with_min_len(least).for_each_init(scratch, |scratch, (i, rows)| {
+        tasks.into_par_iter().in_tasks_with(least, scratch, |scratch, (i, rows)| {
             let factors = &shared[i * cut.pieces * cut.len..][..cut.pieces * cut.len];
             self.block(&regions[i], rows, packed, factors, cut, scratch, write);
         });
@@ -211,7 +211,7 @@ impl UpSampling<'_> {
     }
 
     fn channel(&self, image: usize, channel: usize) -> Channel<'_> {
-        Channel::new(self.x, Some(self.scale), image, channel)
+        Channel::new(self.x, self.scale, image, channel)
     }
 
     /// Some output channels of a region, from the factors of all of its pixels.
@@ -231,7 +231,10 @@ impl UpSampling<'_> {
         let mut lines = Lines::new(4 * panels * self.kernel.nr, &mut scratch.lines);
         for channel in rows.clone() {
             self.results(panels, channel - rows.start, rows.len(), &scratch.products, &mut lines);
-            self.filter(region, channel, &mut lines, write);
+            match self.filter {
+                Some(filter) => self.filter(filter, region, channel, &mut lines, write),
+                None => self.copy(region, channel, &mut lines, write),
+            }
         }
     }
 
@@ -294,9 +297,15 @@ impl UpSampling<'_> {
 
     /// Filters one channel of a region. Its results start one pixel before its first output, so nothing is left to pad.
     #[allow(unsafe_code)]
-    fn filter(&self, region: &Region, channel: usize, lines: &mut Lines<'_>, write: Write<'_>) {
+    fn filter(
+        &self,
+        [vertical, horizontal]: [[f32; 4]; 2],
+        region: &Region,
+        channel: usize,
+        lines: &mut Lines<'_>,
+        write: Write<'_>,
+    ) {
         let (up, width) = (&self.kernel.winograd.up, 2 * self.x.shape[3]);
-        let [vertical, horizontal] = self.filter;
         for i in 0..4 {
             let (line, out) = lines.narrowing(i);
             let shifted = [line, &line[1..], &line[2..], &line[3..]];
@@ -310,6 +319,20 @@ impl UpSampling<'_> {
             // SAFETY: as above.
             unsafe { (up.filter)(rows, vertical, out) };
             write(region.image, channel, (y + i) * width + x, &out[..columns]);
+        }
+    }
+
+    /// Writes one channel of a region as it is: two results a pixel, and one more at the end of the image.
+    fn copy(&self, region: &Region, channel: usize, lines: &mut Lines<'_>, write: Write<'_>) {
+        let [_, _, h, w] = self.x.dims4();
+        let Patch { origin, size } = region.patch;
+        let [rows, columns] = [(0, h), (1, w)]
+            .map(|(axis, len)| 2 * size[axis] + usize::from(origin[axis] + size[axis] == len));
+        let [y, x] = origin.map(|at| 2 * at);
+        for i in 0..rows {
+            // The first results are those before the region's.
+            let line = &lines.row(i + 1, 4 * region.grid[1])[1..][..columns];
+            write(region.image, channel, (y + i) * (2 * w + 1) + x, line);
         }
     }
 }
@@ -446,6 +469,11 @@ impl<'a> Lines<'a> {
             Some(line) => &mut line[start..],
             None => &mut [],
         })
+    }
+
+    /// A row of `width` results.
+    fn row(&self, row: usize, width: usize) -> &[f32] {
+        &self.results[row % 4 * (self.len + SLACK) + row / 4 * width..][..width]
     }
 
     /// A line, and what comes of it by the filter along x.

@@ -267,6 +267,6 @@ impl Discriminator for StyleGan2Discriminator {
     }
 
     fn logits(&self, images: &Tensor, labels: Option<&Labels>) -> Result<Tensor> {
-        self.logits_with(images, labels, &mut |_, _| Ok(()))
+        self.device().run(|| self.logits_with(images, labels, &mut |_, _| Ok(())))
     }
 }
