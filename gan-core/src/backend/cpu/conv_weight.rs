@@ -15,12 +15,14 @@ use super::microkernel::Microkernel;
 use super::tasks::{Kept, first};
 use crate::backend::Conv;
 
-/// Pixels of a plane that are copied at a time, if a row is no longer: four planes stay in the first-level cache, those of a task in
-/// the second-level cache.
+/// Values of all copies of a task, if a row is no longer than what that leaves for a plane: half of a second-level cache.
+const VALUES: usize = 1 << 17;
+
+/// Pixels of a plane at most: eight of them fill the first-level cache.
 const PIXELS: usize = 1024;
 
-/// Output and input channels of one task.
-const CHANNELS: [usize; 2] = [64, 16];
+/// Output channels of one task, and input channels: fewer would be copied more often for as many products.
+const CHANNELS: usize = 64;
 
 /// Tasks that are worth adding up partial results for. Never the number of threads: sums must not depend on it.
 const TASKS: usize = 16;
@@ -37,8 +39,9 @@ pub(super) fn conv_weight(
     let [co, inputs, kh, kw] = [shape[0], shape[1], shape[2], shape[3]];
     let (outputs, taps) = (co / conv.groups, kh * kw);
     let plan = Plan::new(conv, [kh, kw], g.shape[3]);
-    let parts = parts(g);
-    let blocks = [outputs.div_ceil(CHANNELS[0]), inputs.div_ceil(CHANNELS[1])];
+    let planes = outputs.min(CHANNELS) + inputs.min(CHANNELS) * plan.copies();
+    let parts = parts(g, (VALUES / planes).min(PIXELS));
+    let blocks = [outputs.div_ceil(CHANNELS), inputs.div_ceil(CHANNELS)];
     let block_count = conv.groups * blocks[0] * blocks[1];
     let shares: Vec<&[Part]> =
         parts.chunks(parts.len().div_ceil(TASKS.div_ceil(block_count))).collect();
@@ -57,8 +60,8 @@ pub(super) fn conv_weight(
                     let (start, end) = (block * size, (block * size + size).min(count));
                     group * count + start..group * count + end
                 };
-                let rows = range(o, CHANNELS[0], outputs, group);
-                let columns = range(i, CHANNELS[1], inputs, group);
+                let rows = range(o, CHANNELS, outputs, group);
+                let columns = range(i, CHANNELS, inputs, group);
                 let mut sums = vec![0.0; rows.len() * columns.len() * taps];
                 for part in parts {
                     planes.copy_gradient(&plan, g, rows.clone(), part);
@@ -73,8 +76,8 @@ pub(super) fn conv_weight(
     // The shares of each block, in their order.
     out.par_chunks_mut(inputs * taps).enumerate().for_each(|(channel, out)| {
         let (group, channel) = (channel / outputs, channel % outputs);
-        let (o, row) = (channel / CHANNELS[0], channel % CHANNELS[0]);
-        for (i, out) in out.chunks_mut(CHANNELS[1] * taps).enumerate() {
+        let (o, row) = (channel / CHANNELS, channel % CHANNELS);
+        for (i, out) in out.chunks_mut(CHANNELS * taps).enumerate() {
             let block = (group * blocks[0] + o) * blocks[1] + i;
             out.fill(0.0);
             for sums in &sums[block * shares.len()..][..shares.len()] {
@@ -92,10 +95,10 @@ struct Part {
 }
 
 /// As many images as fit, or as many rows of one.
-fn parts(g: View<'_>) -> Vec<Part> {
+fn parts(g: View<'_>, pixels: usize) -> Vec<Part> {
     let [n, _, rows, columns] = g.dims4();
-    let images = (PIXELS / (rows * columns)).max(1);
-    let count = if images > 1 { rows } else { (PIXELS / columns).max(1) };
+    let images = (pixels / (rows * columns)).max(1);
+    let count = if images > 1 { rows } else { (pixels / columns).max(1) };
     let cut =
         |len: usize, step: usize| (0..len).step_by(step).map(move |at| at..(at + step).min(len));
     cut(n, images)
@@ -120,6 +123,11 @@ impl Plan {
         let phases = kernel[0].min(conv.stride[0]);
         let reach = (kernel[0] - 1) / conv.stride[0];
         Plan { conv: *conv, kernel, columns, phases, reach }
+    }
+
+    /// Copies of an input channel.
+    fn copies(&self) -> usize {
+        self.phases * self.kernel[1]
     }
 
     /// Pixels of an image in a copy.
@@ -158,7 +166,8 @@ impl Planes {
         let [_, co, height, width] = g.dims4();
         let (share, area) = (part.rows.len() * width, plan.area(part));
         self.len = part.images.len() * area - plan.reach * width;
-        self.stride = (part.images.len() * area).next_multiple_of(LINE);
+        // An odd number of lines: else a product's eight rows would all compete for the same lines of the first-level cache.
+        self.stride = ((part.images.len() * area).div_ceil(LINE) | 1) * LINE;
         let planes = first(&mut self.gradient, channels.len() * self.stride + LINE);
         let start = aligned(planes);
         for (plane, channel) in planes[start..].chunks_exact_mut(self.stride).zip(channels) {
@@ -173,7 +182,7 @@ impl Planes {
     fn copy_image(&mut self, plan: &Plan, x: View<'_>, channels: Range<usize>, part: &Part) {
         let ([_, ci, height, width], [_, kw]) = (x.dims4(), plan.kernel);
         let Conv { stride, padding, .. } = plan.conv;
-        let copies = plan.phases * kw;
+        let copies = plan.copies();
         let planes = first(&mut self.image, channels.len() * copies * self.stride + LINE);
         let start = aligned(planes);
         let planes = planes[start..].chunks_exact_mut(self.stride);

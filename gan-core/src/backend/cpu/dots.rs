@@ -16,10 +16,10 @@ pub(super) type Products = [[f32; BLOCK]; BLOCK];
 pub(super) type Dots = unsafe fn(Rows<'_>, Rows<'_>) -> Products;
 
 /// By intrinsics: the compiler reads each row of `b` anew for each of `a`, and rows that are shifted planes of an image lie
-/// across two cache lines.
+/// across two cache lines. Without `avx512vl`, shorter vectors reach half of the registers, one too few for all sums and a row.
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512vl")]
 pub(super) fn avx512(a: Rows<'_>, b: Rows<'_>) -> Products {
     use std::arch::x86_64::*;
 

@@ -74,7 +74,7 @@ pub(super) fn available() -> Vec<&'static Microkernel> {
     let mut kernels = Vec::with_capacity(3);
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f") {
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
             kernels.push(&x86::AVX512);
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
