@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 /// Multiply-adds that are worth a thread of their own: a tenth of a millisecond, about as long as it takes in a virtual machine to
 /// wake a thread of the pool, which wakes another.
-const WORTH: usize = 1 << 22;
+const WORTH: usize = 1 << 20;
 
 /// How many of `tasks`, which take so many multiply-adds together, a thread must find to be worth waking; for [`InTasks`].
 pub(super) fn at_once(tasks: usize, multiply_adds: usize) -> usize {
