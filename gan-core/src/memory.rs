@@ -2,9 +2,16 @@
 
 use crate::error::{Error, Result};
 
-/// Whether `len` values can be allocated, by a trial reservation.
+/// Bytes of an allocation that may well be too large. A trial is not free: glibc's allocator puts blocks of the size of the largest that
+/// was ever returned among the small ones, from where the system gets nothing back.
+const LARGE: usize = 1 << 26;
+
+/// Whether `len` values can be allocated, by a trial reservation if they are many.
 pub(crate) fn check(what: &'static str, len: usize) -> Result<()> {
     let bytes = len.saturating_mul(size_of::<f32>());
+    if bytes < LARGE {
+        return Ok(());
+    }
     let trial = Vec::<f32>::new().try_reserve_exact(len);
     trial.map_err(|_| Error::TooLarge { what, bytes })
 }

@@ -27,7 +27,7 @@ use crate::backend::{Arg, Backend, Conv, DType, HostData, Prim, Storage, StyledC
 use crate::error::{Error, Result};
 use microkernel::Microkernel;
 use packing::{PackKey, PackedWeight};
-use pool::Pool;
+use pool::{Lent, Pool};
 pub use simd::ISA_VARIABLE;
 use winograd::Form;
 
@@ -231,6 +231,11 @@ struct View<'a> {
 impl<'a> View<'a> {
     fn values(&self) -> &'a [f32] {
         &self.buffer.values
+    }
+
+    /// Memory for a kernel, from where that of tensors comes from.
+    fn lend(&self, len: usize) -> Lent<'a> {
+        self.buffer.pool.lend(len)
     }
 
     /// The sizes of a `[n, c, h, w]` operand; `Prim::output_shape` has checked the rank.

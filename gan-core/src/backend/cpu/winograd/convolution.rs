@@ -62,10 +62,12 @@ impl Convolution<'_> {
         // Two share what they read of the weight.
         let together = if panels < 4 * rayon::current_num_threads() { 1 } else { 2 };
         let tasks = panels.div_ceil(together);
-        (0..tasks).into_par_iter().in_tasks_with(at_once(tasks, work), scratch, |scratch, i| {
+        let buffers = || (scratch(), self.weight.lend(together * cut.len));
+        let least = at_once(tasks, work);
+        (0..tasks).into_par_iter().in_tasks_with(least, buffers, |(scratch, factors), i| {
             let panels = together * i..(together * (i + 1)).min(panels);
-            let Scratch { factors, pixels, sums, lines } = &mut **scratch;
-            let factors = first(factors, panels.len() * cut.len);
+            let Scratch { pixels, sums, lines } = &mut **scratch;
+            let factors = &mut factors[..panels.len() * cut.len];
             for (panel, out) in panels.clone().zip(factors.chunks_exact_mut(cut.len)) {
                 self.factors(panel, 0..channels, pixels, out, cut.stride);
             }
@@ -80,8 +82,7 @@ impl Convolution<'_> {
         let [rows, channels] = self.channels();
         let cut = Cut::new(self, CHANNELS.min(channels));
         let pieces = channels.div_ceil(cut.channels);
-        let mut shared = Kept::of(&SHARED);
-        let shared = first(&mut shared, panels * pieces * cut.len);
+        let mut shared = self.weight.lend(panels * pieces * cut.len);
         let parts = shared.par_chunks_exact_mut(cut.len).enumerate();
         // A factor costs about as much as eight of its products.
         let least = at_once(panels * pieces, 8 * work / rows);
@@ -95,7 +96,7 @@ impl Convolution<'_> {
         (0..tasks).into_par_iter().in_tasks_with(at_once(tasks, work), scratch, |scratch, i| {
             let rows = i * share..(i * share + share).min(rows);
             let Scratch { sums, lines, .. } = &mut **scratch;
-            self.products(packed, shared, &cut, panels, rows.clone(), sums);
+            self.products(packed, &shared, &cut, panels, rows.clone(), sums);
             self.results(0..panels, rows, sums, lines, write);
         });
     }
@@ -349,7 +350,6 @@ const ROWS: usize = 64;
 /// Buffers of one thread.
 #[derive(Default)]
 struct Scratch {
-    factors: Vec<f32>,
     sums: Vec<f32>,
     pixels: Vec<f32>,
     lines: Vec<f32>,
@@ -357,8 +357,6 @@ struct Scratch {
 
 thread_local! {
     static SCRATCH: Cell<Scratch> = Cell::default();
-    /// Factors that several threads read.
-    static SHARED: Cell<Vec<f32>> = Cell::default();
 }
 
 fn scratch() -> Kept<Scratch> {

@@ -74,6 +74,8 @@ pub(super) fn fastest(a: usize, b: usize, size: [usize; 2]) -> Option<Form> {
     match () {
         _ if a.min(b) < 16 || pixels < 64 => None,
         _ if pixels < 256 => Some(Form::F2),
+        // Such a weight's 36 matrices fill 38 MB, which one image reads no faster than it multiplies; 16 are half of that.
+        _ if pixels <= 256 && a * b >= 512 * 512 => Some(Form::F2),
         _ => Some(Form::F4),
     }
 }

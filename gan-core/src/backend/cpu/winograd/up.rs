@@ -103,16 +103,14 @@ impl UpSampling<'_> {
         write: Write<'_>,
     ) {
         let least = at_once(regions.len(), work);
-        regions.par_iter().in_tasks_with(least, scratch, |scratch, region| {
-            let mut buffer = std::mem::take(&mut scratch.factors);
-            let factors = first(&mut buffer, cut.pieces * cut.len);
+        let buffers = || (scratch(), self.weight.lend(cut.pieces * cut.len));
+        regions.par_iter().in_tasks_with(least, buffers, |(scratch, factors), region| {
             for (piece, out) in factors.chunks_exact_mut(cut.len).enumerate() {
                 self.factors(region, cut.channels(piece), cut, &mut scratch.pixels, out);
             }
             for rows in self.blocks(ROWS) {
                 self.block(region, rows, packed, factors, cut, scratch, write);
             }
-            scratch.factors = buffer;
         });
     }
 
@@ -125,8 +123,7 @@ impl UpSampling<'_> {
         packed: &PackedWeight,
         write: Write<'_>,
     ) {
-        let mut shared = Kept::of(&SHARED);
-        let shared = first(&mut shared, regions.len() * cut.pieces * cut.len);
+        let mut shared = self.weight.lend(regions.len() * cut.pieces * cut.len);
         let parts = shared.par_chunks_exact_mut(cut.len).enumerate();
         // A factor costs about as much as eight of its products.
         let least = at_once(regions.len() * cut.pieces, 8 * work / self.weight.shape[1]);
@@ -495,8 +492,6 @@ impl<'a> Lines<'a> {
 
 thread_local! {
     static SCRATCH: Cell<Scratch> = Cell::default();
-    /// Factors that several threads read.
-    static SHARED: Cell<Vec<f32>> = Cell::default();
 }
 
 fn scratch() -> Kept<Scratch> {
@@ -506,7 +501,6 @@ fn scratch() -> Kept<Scratch> {
 /// Buffers of one thread.
 #[derive(Default)]
 struct Scratch {
-    factors: Vec<f32>,
     products: Vec<f32>,
     pixels: Vec<f32>,
     lines: Vec<f32>,
