@@ -4,6 +4,7 @@ mod any;
 pub mod biggan;
 mod discriminator;
 mod grown;
+mod inception;
 mod lod;
 mod mapping;
 mod noise;
@@ -13,6 +14,7 @@ pub mod stylegan;
 pub mod stylegan2;
 
 pub use any::AnyGenerator;
+pub use inception::Inception;
 pub use style_network::{StyleNetwork, SynthesisNetwork};
 
 /// Is shown what the layers make, by name.
