@@ -5,20 +5,16 @@
 //! `losses.png` and a sheet of samples. It stops when the time is over, at `--steps` or at Ctrl-C, with all of them written.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 use gan_core::image::Grid;
 use gan_core::models::stylegan2::{Architecture, Config};
 use gan_core::training::{Trainer, TrainerOptions};
-use gan_core::{Device, Error, Generator, Image, Progress, Seeds, StyleGan2};
-use gan_examples::program::{Bar, Interrupt, Result, flags, run, say};
-use gan_examples::training::{Log, Pictures, plot};
-
-/// Between two times that everything is written.
-const SAVE_EVERY: Duration = Duration::from_secs(240);
+use gan_core::{Device, Error, Generator, Image, Seeds, StyleGan2};
+use gan_examples::program::{Result, flags, run};
+use gan_examples::training::{Course, CourseArgs, Lesson, Pictures};
 
 /// Seeds of the sheet of samples, and how many are in a row.
 const SAMPLES: (u32, usize) = (48, 8);
@@ -29,18 +25,8 @@ const MOST_IMAGES: usize = 4096;
 /// Trains a StyleGAN2.
 #[derive(Parser)]
 struct Flags {
-    /// Minutes to train for now
-    #[arg(long, default_value_t = 60.0)]
-    minutes: f64,
-    /// Stop after so many steps, those before a break included
-    #[arg(long)]
-    steps: Option<u64>,
-    /// A folder for everything
-    #[arg(long, default_value = "out/train", value_name = "DIR")]
-    out: PathBuf,
-    /// State to go on from [default: resume.safetensors of --out, if it is there]
-    #[arg(long, value_name = "FILE")]
-    resume: Option<PathBuf>,
+    #[command(flatten)]
+    course: CourseArgs,
     /// World to draw pictures of
     #[arg(long, value_enum, default_value_t = Domain::Portraits)]
     domain: Domain,
@@ -170,92 +156,82 @@ fn train(flags: &Flags) -> Result<()> {
         let (expected, found) = (format!("1 to {MOST_IMAGES}"), flags.batch.to_string());
         return Err(Error::Argument { what: "--batch", expected, found }.into());
     }
-    if !(flags.minutes >= 0.0 && flags.minutes < 1e6) {
-        let (expected, found) = ("0 to 1000000".into(), flags.minutes.to_string());
-        return Err(Error::Argument { what: "--minutes", expected, found }.into());
-    }
+    let course = Course::new(&flags.course, "train", None)?;
     let device = Device::cpu();
     let pictures = flags.pictures()?;
-    let mut trainer =
-        Trainer::start(&flags.config(), &flags.options(), flags.seed.into(), &device)?;
-    let own = flags.out.join("resume.safetensors");
-    let mut log = Log::default();
-    let resume = flags.resume.as_ref().or(own.is_file().then_some(&own));
-    if let Some(file) = resume {
-        trainer.resume(file)?;
-        log = Log::open(&file.with_file_name("losses.csv"), trainer.steps())?;
-        say(format_args!("goes on after {} steps of {}", trainer.steps(), file.display()))?;
-    }
-    let samples = flags.out.join("samples");
-    fs::create_dir_all(&samples).map_err(|source| Error::Io {
-        action: "create",
-        path: samples,
-        source,
-    })?;
-    let run = Run { flags, pictures, device, interrupt: Interrupt::listen()? };
-    let ended = run.steps(&mut trainer, &mut log);
-    // What was good is kept, whatever ended the run.
-    run.write(&trainer, &mut log)?;
-    ended?;
-    say(flags.out.display())
+    let trainer = Trainer::start(&flags.config(), &flags.options(), flags.seed.into(), &device)?;
+    course.run(&mut Pair { flags, pictures, device, trainer })
 }
 
-/// One call of the program.
-struct Run<'a> {
+/// A generator and its discriminator.
+struct Pair<'a> {
     flags: &'a Flags,
     pictures: Pictures,
     device: Device,
-    interrupt: Interrupt,
+    trainer: Trainer,
 }
 
-impl Run<'_> {
-    /// Trains until it is time to stop.
-    fn steps(&self, trainer: &mut Trainer, log: &mut Log) -> Result<()> {
-        let mut bar = Bar::new("train", &self.interrupt)?;
-        let start = Instant::now();
-        let limit = Duration::from_secs_f64(self.flags.minutes * 60.0);
-        let (mut written, mut since) = (start, trainer.images());
-        while start.elapsed() < limit && self.flags.steps.is_none_or(|most| trainer.steps() < most)
-        {
-            let (first, n) = (trainer.images(), self.flags.batch);
-            let real =
-                self.pictures.batch(self.flags.seed, first, n, self.flags.size, &self.device)?;
-            let report = trainer.step(&real)?;
-            log.push(trainer.steps(), trainer.images(), &report);
-            if written.elapsed() > SAVE_EVERY {
-                let seconds = written.elapsed().as_secs_f64();
-                let each = 1000.0 * seconds / (trainer.images() - since) as f64;
-                self.write(trainer, log)?;
-                say(format_args!("{} images, {each:.2} ms each; {log}", trainer.images()))?;
-                (written, since) = (Instant::now(), trainer.images());
-            }
-            // The bar counts seconds, and the last of them clears it.
-            let seconds = start.elapsed().min(limit).as_secs();
-            if bar.step(seconds as usize, limit.as_secs().max(1) as usize).is_break() {
-                break;
-            }
-        }
-        Ok(())
+impl Lesson for Pair<'_> {
+    const COLUMNS: &'static [&'static str] = &[
+        "generator_loss",
+        "discriminator_loss",
+        "real_logit",
+        "fake_logit",
+        "r1",
+        "path_penalty",
+        "path_mean",
+    ];
+
+    const PANELS: &'static [&'static [&'static str]] = &[
+        &["generator_loss", "discriminator_loss"],
+        &["real_logit", "fake_logit"],
+        &["r1"],
+        &["path_mean", "path_penalty"],
+    ];
+
+    fn steps(&self) -> u64 {
+        self.trainer.steps()
     }
 
-    /// Writes the state first: everything else can be made of it.
-    fn write(&self, trainer: &Trainer, log: &mut Log) -> Result<()> {
-        let out = |name: &str| self.flags.out.join(name);
-        trainer.save(out("resume.safetensors"))?;
-        trainer.average().to_state_dict()?.save(out("generator.safetensors"))?;
-        log.save(&out("losses.csv"))?;
-        plot(log)?.save(out("losses.png"))?;
-        let sheet = format!("samples/{:08}.png", trainer.images());
-        self.sheet(trainer)?.save(out(&sheet))?;
-        Ok(())
+    fn images(&self) -> u64 {
+        self.trainer.images()
     }
 
-    /// Images of fixed seeds by the averaged generator, not truncated.
-    fn sheet(&self, trainer: &Trainer) -> Result<Image> {
-        let options = trainer.options().generator;
-        let g = StyleGan2::from_params(trainer.average().clone(), &options)?;
+    fn step(&mut self) -> Result<Vec<Option<f64>>> {
+        let Flags { seed, batch, size, .. } = *self.flags;
+        let real = self.pictures.batch(seed, self.images(), batch, size, &self.device)?;
+        let report = self.trainer.step(&real)?;
+        Ok(vec![
+            Some(report.generator_loss),
+            Some(report.discriminator_loss),
+            Some(report.real_logit),
+            Some(report.fake_logit),
+            report.r1,
+            report.path_penalty,
+            Some(report.path_mean),
+        ])
+    }
+
+    fn save(&self, path: &Path) -> gan_core::Result<()> {
+        self.trainer.save(path)
+    }
+
+    fn resume(&mut self, path: &Path) -> gan_core::Result<()> {
+        self.trainer.resume(path)
+    }
+
+    /// The averaged generator, and a sheet of its images of fixed seeds, not truncated.
+    fn write(&self, out: &Path) -> Result<()> {
+        let average = self.trainer.average();
+        average.to_state_dict()?.save(out.join("generator.safetensors"))?;
+        let g = StyleGan2::from_params(average.clone(), &self.trainer.options().generator)?;
         let (count, columns) = SAMPLES;
         let images = g.generate(&g.sample(&Seeds::from(0..count))?, None)?;
-        Ok(Grid::new(columns).padding(0).render(&Image::from_tensor(&images)?)?)
+        let sheet = Grid::new(columns).padding(0).render(&Image::from_tensor(&images)?)?;
+        let samples = out.join("samples");
+        if let Err(source) = fs::create_dir_all(&samples) {
+            return Err(Error::Io { action: "create", path: samples, source }.into());
+        }
+        Ok(sheet.save(samples.join(format!("{:08}.png", self.images())))?)
     }
 }

@@ -181,12 +181,13 @@ fn runs_of_other_flags_do_not_go_on() {
 
 #[test]
 fn rows_of_lost_steps_are_dropped() {
+    const COLUMNS: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
     let folder = folder("rows");
     let path = folder.join("losses.csv");
     fs::write(&path, "step,...\n32,1,2,3,4,5,,7,8\n64,1,2,3,4,5,6,7,8\n").unwrap();
     let again = folder.join("again.csv");
     for (steps, rows) in [(100, 2), (64, 2), (63, 1), (0, 0)] {
-        Log::open(&path, steps).unwrap().save(&again).unwrap();
+        Log::open(&path, &COLUMNS, steps).unwrap().save(&again).unwrap();
         let text = fs::read_to_string(&again).unwrap();
         assert_eq!(text.lines().count(), 1 + rows, "{text}");
         assert!(rows == 0 || text.contains("\n32,1,2,3,4,5,,7,8\n"));

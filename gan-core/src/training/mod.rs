@@ -21,6 +21,8 @@
 
 mod adam;
 mod ema;
+mod file;
+mod learner;
 mod loss;
 mod options;
 mod pass;
@@ -31,7 +33,8 @@ mod trainer;
 
 pub use adam::{Adam, AdamOptions};
 pub use ema::{EmaSchedule, average};
-pub use loss::{fake_loss, generator_loss, r1_penalty, real_loss};
+pub use learner::Learner;
+pub use loss::{cross_entropy, fake_loss, generator_loss, r1_penalty, real_loss};
 pub use options::TrainerOptions;
 pub use pass::{Generated, Mixing, generate};
 pub use path_length::{PathLength, PathPenalty};

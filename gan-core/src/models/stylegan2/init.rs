@@ -2,11 +2,10 @@
 
 use crate::backend::Device;
 use crate::error::{Error, Result};
-use crate::memory;
+use crate::models::init::New;
 use crate::models::stylegan2::{Architecture, DiscriminatorOptions, Options};
 use crate::nn::Params;
 use crate::random::Philox;
-use crate::tensor::Tensor;
 
 /// Sizes of a generator and its discriminator that are to be trained.
 ///
@@ -75,7 +74,7 @@ impl Config {
         device: &Device,
     ) -> Result<Params> {
         self.check()?;
-        let mut new = New { random, device, params: Params::default() };
+        let mut new = New::start(random, device);
         self.mapping(&mut new, self.z_dim, self.w_dim, options.mapping_lr_multiplier)?;
         new.full("mapping.w_avg", &[self.w_dim], 0.0)?;
         let mut previous = None;
@@ -89,14 +88,14 @@ impl Config {
             if self.generator == Architecture::Skip || r == self.resolution {
                 let name = format!("{block}.torgb");
                 new.layer(&name, &[self.colours, c, 1, 1])?;
-                new.affine(&name, [c, self.w_dim])?;
+                affine(&mut new, &name, [c, self.w_dim])?;
             }
             if let (Architecture::Resnet, Some(inputs)) = (self.generator, previous) {
                 new.normal(format!("{block}.skip.weight"), &[c, inputs, 1, 1], 1.0)?;
             }
             previous = Some(c);
         }
-        Ok(new.params)
+        Ok(new.finish())
     }
 
     /// The tensors of a discriminator before training: normal weights, biases of 0, one channel of the minibatch standard
@@ -111,7 +110,7 @@ impl Config {
         device: &Device,
     ) -> Result<Params> {
         self.check()?;
-        let mut new = New { random, device, params: Params::default() };
+        let mut new = New::start(random, device);
         let blocks: Vec<_> = self.blocks().collect();
         for pair in blocks.windows(2).rev() {
             let ((_, outputs), (r, c)) = (pair[0], pair[1]);
@@ -137,7 +136,7 @@ impl Config {
             new.layer("b4.out", &[c, c])?;
             self.mapping(&mut new, 0, c, options.mapping_lr_multiplier)?;
         }
-        Ok(new.params)
+        Ok(new.finish())
     }
 
     /// Weights are as large as the learning-rate multiplier makes them small at run time.
@@ -158,7 +157,7 @@ impl Config {
 
     fn styled(&self, new: &mut New<'_>, name: &str, r: usize, [co, ci]: [usize; 2]) -> Result<()> {
         new.layer(name, &[co, ci, 3, 3])?;
-        new.affine(name, [ci, self.w_dim])?;
+        affine(new, name, [ci, self.w_dim])?;
         new.normal(format!("{name}.noise_const"), &[r, r], 1.0)?;
         new.full(format!("{name}.noise_strength"), &[], 0.0)
     }
@@ -191,37 +190,8 @@ impl Config {
     }
 }
 
-/// Tensors that are being made.
-struct New<'a> {
-    random: &'a mut Philox,
-    device: &'a Device,
-    params: Params,
-}
-
-impl New<'_> {
-    fn normal(&mut self, name: impl Into<String>, shape: &[usize], deviation: f64) -> Result<()> {
-        let len = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
-        let mut values = memory::zeros("weight", len.unwrap_or(usize::MAX))?;
-        self.random.fill_normal(&mut values);
-        values.iter_mut().for_each(|v| *v *= deviation as f32);
-        self.params.insert(name, Tensor::from_vec(values, shape, self.device)?);
-        Ok(())
-    }
-
-    fn full(&mut self, name: impl Into<String>, shape: &[usize], value: f64) -> Result<()> {
-        self.params.insert(name, Tensor::full(value, shape, self.device)?);
-        Ok(())
-    }
-
-    /// Weight and bias.
-    fn layer(&mut self, name: &str, shape: &[usize]) -> Result<()> {
-        self.normal(format!("{name}.weight"), shape, 1.0)?;
-        self.full(format!("{name}.bias"), &shape[..1], 0.0)
-    }
-
-    /// The affine layer of a styled one, `[channels, w_dim]`: its styles start around 1.
-    fn affine(&mut self, name: &str, shape: [usize; 2]) -> Result<()> {
-        self.normal(format!("{name}.affine.weight"), &shape, 1.0)?;
-        self.full(format!("{name}.affine.bias"), &shape[..1], 1.0)
-    }
+/// The affine layer of a styled one, `[channels, w_dim]`: its styles start around 1.
+fn affine(new: &mut New<'_>, name: &str, shape: [usize; 2]) -> Result<()> {
+    new.normal(format!("{name}.affine.weight"), &shape, 1.0)?;
+    new.full(format!("{name}.affine.bias"), &shape[..1], 1.0)
 }
