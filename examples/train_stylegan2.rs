@@ -3,6 +3,11 @@
 //! `cargo run --release --example train_stylegan2 -- --minutes 60 --out out/train` draws portraits, trains on them, and writes every
 //! few minutes `resume.safetensors` (from which the same command goes on), `generator.safetensors`, `losses.csv`,
 //! `losses.png` and a sheet of samples. It stops when the time is over, at `--steps` or at Ctrl-C, with all of them written.
+//!
+//! The configurations of the paper's table 1, for a comparison on the same pictures: A, StyleGAN, is
+//! `--norm adain --growing KIMG --lazy off --path-length off`; B, with demodulation, leaves out `--norm adain`; C, with lazy
+//! regularisation, also `--lazy off`; D, with path lengths, also `--path-length off`; E, without growing, takes no flags at all;
+//! and F is E with larger `--channel-base` and `--channel-max`. All of them have R1, style mixing and one learning rate here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,9 +15,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use gan_core::image::Grid;
-use gan_core::models::stylegan2::{Architecture, Config};
-use gan_core::training::{Trainer, TrainerOptions};
-use gan_core::{Device, Error, Generator, Image, Seeds, StyleGan2};
+use gan_core::models::AnyGenerator;
+use gan_core::models::stylegan2::{Architecture, Config, Norm};
+use gan_core::training::{Growth, Trainer, TrainerOptions};
+use gan_core::{Device, Error, Image, Seeds, Z};
 use gan_examples::program::{Result, flags, run};
 use gan_examples::training::{Course, CourseArgs, Lesson, Pictures};
 
@@ -51,12 +57,21 @@ struct Flags {
     /// Layers of the mapping network
     #[arg(long, default_value_t = 2)]
     mapping_layers: usize,
-    /// How the generator's blocks are joined
-    #[arg(long, value_enum, default_value_t = Arch::Skip)]
-    arch: Arch,
-    /// How the discriminator's blocks are joined
-    #[arg(long, value_enum, default_value_t = Arch::Resnet)]
-    d_arch: Arch,
+    /// How the generator's blocks are joined [default: skip, or orig with --growing or --norm adain]
+    #[arg(long, value_enum)]
+    arch: Option<Arch>,
+    /// How the discriminator's blocks are joined [default: resnet, or orig with --growing]
+    #[arg(long, value_enum)]
+    d_arch: Option<Arch>,
+    /// What keeps the generator's features in check
+    #[arg(long, value_enum, default_value_t = Normalisation::Demod)]
+    norm: Normalisation,
+    /// Grow from --grow-from on, block by block: so many thousand images as it is, then so many in which the next block fades in
+    #[arg(long, value_name = "KIMG")]
+    growing: Option<f64>,
+    /// Pixels along a side in the beginning, with --growing
+    #[arg(long, default_value_t = 8, value_name = "PIXELS")]
+    grow_from: usize,
     /// Learning rate of both networks; may change when a run goes on
     #[arg(long, default_value_t = 0.0025)]
     lr: f64,
@@ -93,6 +108,14 @@ enum Arch {
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Normalisation {
+    /// Demodulation of weights: StyleGAN2
+    Demod,
+    /// Adaptive instance normalisation of features: the generator of StyleGAN
+    Adain,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Switch {
     /// Yes
     On,
@@ -112,14 +135,21 @@ impl Arch {
 
 impl Flags {
     fn config(&self) -> Config {
+        let adain = self.norm == Normalisation::Adain;
+        let growing = self.growing.is_some();
+        let or = |arch: Option<Arch>, orig: bool, usual: Arch| {
+            arch.unwrap_or(if orig { Arch::Orig } else { usual }).architecture()
+        };
         Config {
             channel_base: self.channel_base,
             channel_max: self.channel_max,
             z_dim: self.latent,
             w_dim: self.latent,
             mapping_layers: self.mapping_layers,
-            generator: self.arch.architecture(),
-            discriminator: self.d_arch.architecture(),
+            generator: or(self.arch, adain || growing, Arch::Skip),
+            discriminator: or(self.d_arch, growing, Arch::Resnet),
+            norm: if adain { Norm::Adain } else { Norm::Demodulation },
+            growing,
             ..Config::new(self.size)
         }
     }
@@ -134,6 +164,10 @@ impl Flags {
             r1_interval: auto.r1_interval.filter(|_| lazy),
             path_interval: auto.path_interval.filter(|_| lazy),
             path_weight: if self.path_length == Switch::On { auto.path_weight } else { 0.0 },
+            growth: self.growing.map(|kimg| {
+                let images = (1000.0 * kimg) as u64;
+                Growth { start: self.grow_from, steady: images, fade: images }
+            }),
             ..auto
         }
     }
@@ -155,6 +189,11 @@ fn train(flags: &Flags) -> Result<()> {
     if !(1..=MOST_IMAGES).contains(&flags.batch) {
         let (expected, found) = (format!("1 to {MOST_IMAGES}"), flags.batch.to_string());
         return Err(Error::Argument { what: "--batch", expected, found }.into());
+    }
+    if flags.growing.is_some_and(|kimg| !(kimg >= 0.0 && kimg < 1e9)) {
+        let (expected, found) =
+            ("0 to 1000000000".into(), flags.growing.unwrap_or(0.0).to_string());
+        return Err(Error::Argument { what: "--growing", expected, found }.into());
     }
     let course = Course::new(&flags.course, "train", None)?;
     let device = Device::cpu();
@@ -223,10 +262,12 @@ impl Lesson for Pair<'_> {
     /// The averaged generator, and a sheet of its images of fixed seeds, not truncated.
     fn write(&self, out: &Path) -> Result<()> {
         let average = self.trainer.average();
-        average.to_state_dict()?.save(out.join("generator.safetensors"))?;
-        let g = StyleGan2::from_params(average.clone(), &self.trainer.options().generator)?;
-        let (count, columns) = SAMPLES;
-        let images = g.generate(&g.sample(&Seeds::from(0..count))?, None)?;
+        let dict = average.to_state_dict()?;
+        dict.save(out.join("generator.safetensors"))?;
+        let any = AnyGenerator::from_state_dict(dict, &self.device)?;
+        let (g, (count, columns)) = (any.generator(), SAMPLES);
+        let z = Z::from_seeds(&Seeds::from(0..count), g.z_dim(), &self.device)?;
+        let images = g.generate(&z, None)?;
         let sheet = Grid::new(columns).padding(0).render(&Image::from_tensor(&images)?)?;
         let samples = out.join("samples");
         if let Err(source) = fs::create_dir_all(&samples) {

@@ -90,6 +90,9 @@ fn every_kind_of_run() {
         &["--arch", "resnet", "--d-arch", "skip"],
         &["--lazy", "off", "--gamma", "1"],
         &["--path-length", "off", "--mapping-layers", "1"],
+        &["--norm", "adain"],
+        &["--growing", "0.004", "--grow-from", "4"],
+        &["--norm", "adain", "--growing", "0.004"],
     ] {
         trained(&folder, &[flags, &["--steps", "2", "--out", &flags[1..].concat()]].concat());
     }
@@ -157,6 +160,11 @@ fn what_makes_no_sense() {
         (&["--gamma=-1"], &["r1_gamma", "-1"]),
         (&["--resume", "absent"], &["cannot read absent"]),
         (&["--arch", "other"], &["--arch", "other"]),
+        (&["--norm", "other"], &["--norm", "other"]),
+        (&["--norm", "adain", "--arch", "skip"], &["generator architecture", "Orig", "Skip"]),
+        (&["--growing", "1", "--d-arch", "resnet"], &["discriminator architecture", "Orig"]),
+        (&["--growing", "1", "--grow-from", "16"], &["growth start", "4 to 8", "16"]),
+        (&["--growing", "nan"], &["--growing", "NaN"]),
     ] {
         refused(&folder, flags, parts);
     }

@@ -22,8 +22,10 @@
 mod adam;
 mod ema;
 mod file;
+mod growth;
 mod learner;
 mod loss;
+mod networks;
 mod options;
 mod pass;
 mod path_length;
@@ -33,6 +35,7 @@ mod trainer;
 
 pub use adam::{Adam, AdamOptions};
 pub use ema::{EmaSchedule, average};
+pub use growth::Growth;
 pub use learner::Learner;
 pub use loss::{cross_entropy, fake_loss, generator_loss, r1_penalty, real_loss};
 pub use options::TrainerOptions;

@@ -3,7 +3,7 @@
 use crate::backend::Device;
 use crate::error::{Error, Result};
 use crate::models::init::New;
-use crate::models::stylegan2::{Architecture, DiscriminatorOptions, Options};
+use crate::models::stylegan2::{Architecture, DiscriminatorOptions, Norm, Options};
 use crate::nn::Params;
 use crate::random::Philox;
 
@@ -43,6 +43,12 @@ pub struct Config {
     pub generator: Architecture,
     /// How the discriminator's blocks are joined.
     pub discriminator: Architecture,
+    /// What keeps the generator's features in check; AdaIN goes with the architecture `Orig`.
+    pub norm: Norm,
+    /// Whether both networks grow block by block (PGGAN, section 2): each block of the generator makes colours, of which those of the
+    /// last blocks so far show, and each block of the discriminator can see them. The discriminator is
+    /// StyleGAN's then. It goes with `Orig` for both.
+    pub growing: bool,
 }
 
 impl Config {
@@ -59,11 +65,13 @@ impl Config {
             mapping_layers: 8,
             generator: Architecture::Skip,
             discriminator: Architecture::Resnet,
+            norm: Norm::Demodulation,
+            growing: false,
         }
     }
 
     /// The tensors of a generator before training: normal weights, biases of 0, or 1 where they make styles, no noise
-    /// (`Generator` of stylegan2-ada-pytorch).
+    /// (`Generator` of stylegan2-ada-pytorch). With AdaIN, they are those of [`StyleGan::from_params`](crate::StyleGan::from_params).
     ///
     /// # Errors
     /// [`Error::Argument`] for sizes of no network, [`Error::TooLarge`] without the memory.
@@ -77,15 +85,23 @@ impl Config {
         let mut new = New::start(random, device);
         self.mapping(&mut new, self.z_dim, self.w_dim, options.mapping_lr_multiplier)?;
         new.full("mapping.w_avg", &[self.w_dim], 0.0)?;
+        if self.growing {
+            new.full("synthesis.lod", &[], 0.0)?;
+        }
         let mut previous = None;
         for (r, c) in self.blocks() {
             let block = format!("synthesis.b{r}");
+            if self.norm == Norm::Adain {
+                self.normalized(&mut new, &block, r, [c, previous.unwrap_or(c)])?;
+                previous = Some(c);
+                continue;
+            }
             match previous {
                 None => new.normal(format!("{block}.const"), &[c, r, r], 1.0)?,
                 Some(inputs) => self.styled(&mut new, &format!("{block}.conv0"), r, [c, inputs])?,
             }
             self.styled(&mut new, &format!("{block}.conv1"), r, [c, c])?;
-            if self.generator == Architecture::Skip || r == self.resolution {
+            if self.generator == Architecture::Skip || self.growing || r == self.resolution {
                 let name = format!("{block}.torgb");
                 new.layer(&name, &[self.colours, c, 1, 1])?;
                 affine(&mut new, &name, [c, self.w_dim])?;
@@ -112,10 +128,14 @@ impl Config {
         self.check()?;
         let mut new = New::start(random, device);
         let blocks: Vec<_> = self.blocks().collect();
+        if self.growing {
+            new.full("lod", &[], 0.0)?;
+        }
+        let sees_all = self.discriminator == Architecture::Skip || self.growing;
         for pair in blocks.windows(2).rev() {
             let ((_, outputs), (r, c)) = (pair[0], pair[1]);
             let block = format!("b{r}");
-            if self.discriminator == Architecture::Skip || r == self.resolution {
+            if sees_all || r == self.resolution {
                 new.layer(&format!("{block}.fromrgb"), &[c, self.colours, 1, 1])?;
             }
             new.layer(&format!("{block}.conv0"), &[c, c, 3, 3])?;
@@ -125,7 +145,7 @@ impl Config {
             }
         }
         let (r, c) = blocks[0];
-        if self.discriminator == Architecture::Skip {
+        if sees_all {
             new.layer("b4.fromrgb", &[c, self.colours, 1, 1])?;
         }
         new.layer("b4.conv", &[c, c + 1, 3, 3])?;
@@ -162,6 +182,30 @@ impl Config {
         new.full(format!("{name}.noise_strength"), &[], 0.0)
     }
 
+    /// A block of StyleGAN: its first starts from a constant of 1, and styles of scale and bias start around 0 (`G_synthesis` of
+    /// stylegan).
+    fn normalized(
+        &self,
+        new: &mut New<'_>,
+        block: &str,
+        r: usize,
+        [co, ci]: [usize; 2],
+    ) -> Result<()> {
+        for (layer, inputs) in [("conv0", ci), ("conv1", co)] {
+            let name = format!("{block}.{layer}");
+            if layer == "conv0" && r == 4 {
+                new.full(format!("{block}.const"), &[co, r, r], 1.0)?;
+                new.full(format!("{name}.bias"), &[co], 0.0)?;
+            } else {
+                new.layer(&name, &[co, inputs, 3, 3])?;
+            }
+            new.layer(&format!("{name}.affine"), &[2 * co, self.w_dim])?;
+            new.normal(format!("{name}.noise_const"), &[r, r], 1.0)?;
+            new.full(format!("{name}.noise_strength"), &[co], 0.0)?;
+        }
+        new.layer(&format!("{block}.torgb"), &[self.colours, co, 1, 1])
+    }
+
     /// Resolutions and channels, from the smallest on.
     fn blocks(&self) -> impl Iterator<Item = (usize, usize)> {
         let resolutions = (2..).map(|k| 1usize << k).take_while(|&r| r <= self.resolution);
@@ -172,6 +216,16 @@ impl Config {
         let r = self.resolution;
         if !r.is_power_of_two() || !(8..=16384).contains(&r) {
             return Err(Error::argument("resolution", "a power of two from 8 to 16384", r));
+        }
+        let orig = Architecture::Orig;
+        for (what, found, only) in [
+            ("generator architecture", self.generator, self.growing || self.norm == Norm::Adain),
+            ("discriminator architecture", self.discriminator, self.growing),
+        ] {
+            if only && found != orig {
+                let expected = "Orig, with AdaIN or networks that grow";
+                return Err(Error::argument(what, expected, format!("{found:?}")));
+            }
         }
         let sizes = [
             ("channel_base", self.channel_base, r),
