@@ -10,8 +10,7 @@ use clap::Parser;
 use gan_core::metric::{Contributions, Phase, droplets, phase};
 use gan_core::models::{AnyGenerator, StyleNetwork, SynthesisNetwork};
 use gan_core::{
-    Direction, Editable, Factorizable, Generator, Layers, Noise, Progress, Seeds, StyleBased,
-    Tensor,
+    Direction, Editable, Factorizable, Layers, Noise, Progress, Seeds, StyleBased, Tensor,
 };
 use gan_edit::sefa::{self, Convention};
 use gan_edit::{strengths, sweep};

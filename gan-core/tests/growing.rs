@@ -9,8 +9,8 @@ use gan_core::models::{AnyGenerator, stylegan};
 use gan_core::nn::{Params, nearest_upsample2d};
 use gan_core::training::{EmaSchedule, Growth, StepReport, Trainer, TrainerOptions};
 use gan_core::{
-    Device, Discriminator, Error, Generator, Order, Philox, Staged, StyleBased, StyleGan,
-    StyleGan2, StyleGanDiscriminator, Tensor, Z,
+    Device, Discriminator, Error, Generator, Order, Philox, Staged, StyleGan, StyleGan2,
+    StyleGanDiscriminator, Tensor, Z,
 };
 
 const BATCH: usize = 4;
@@ -152,25 +152,32 @@ fn the_optimizers_forget_at_each_new_block() {
     assert_eq!(steps, [2, 3, 4, 2, 1, 2, 4, 1, 1, 3]);
 }
 
+fn mean(reports: &[StepReport], of: impl Fn(&StepReport) -> f64) -> f64 {
+    reports.iter().map(of).sum::<f64>() / reports.len() as f64
+}
+
 #[test]
-fn both_learn_together() {
-    let colours = |images: &Tensor| values(&images.mean(&[0, 2, 3]).unwrap());
-    let distance = |params: &Params| {
-        let g = AnyGenerator::from_state_dict(params.to_state_dict().unwrap(), &Device::cpu());
-        let z = Z::from_seeds(&(0..64).into(), 8, &Device::cpu()).unwrap();
-        let made = colours(&g.unwrap().generator().generate(&z, None).unwrap());
-        let pairs = made.into_iter().zip(colours(&real(0)));
-        pairs.map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
-    };
+fn each_network_learns_while_the_other_rests() {
     for config in kinds() {
-        let growth = Growth { start: 8, steady: 100, fade: 100 };
+        // Blocks of two resolutions take part all the time.
+        let growth = Growth { start: 8, steady: 0, fade: 1 << 20 };
         let options =
             TrainerOptions { growth: config.growing.then_some(growth), ..options(&config) };
-        let mut trainer = Trainer::start(&config, &options, 7, &Device::cpu()).unwrap();
-        let before = distance(trainer.average());
-        run(&mut trainer, 150);
-        let after = distance(trainer.average());
-        assert!(after < 0.6 * before, "{config:?}: {before} to {after}");
+        let only_d = TrainerOptions { generator_lr: 0.0, ..options };
+        let mut trainer = Trainer::start(&config, &only_d, 7, &Device::cpu()).unwrap();
+        let reports = run(&mut trainer, 60);
+        let loss = |r: &StepReport| r.discriminator_loss;
+        let (early, late) = (mean(&reports[..10], loss), mean(&reports[50..], loss));
+        assert!(late < 0.75 * early, "{config:?}: {early} to {late}");
+
+        // Against the discriminator that has learnt.
+        let only_g = TrainerOptions { discriminator_lr: 0.0, ..options };
+        let [g, d] = [trainer.generator().clone(), trainer.discriminator().clone()];
+        let mut trainer = Trainer::new(g, d, &only_g, Philox::new(3)).unwrap();
+        let reports = run(&mut trainer, 60);
+        let loss = |r: &StepReport| r.generator_loss;
+        let (early, late) = (mean(&reports[..10], loss), mean(&reports[50..], loss));
+        assert!(late < 0.75 * early, "{config:?}: {early} to {late}");
     }
 }
 
@@ -368,10 +375,10 @@ fn runs_of_another_growth_do_not_go_on() {
     let options = TrainerOptions { growth: Some(other), ..options(&growing) };
     let mut trainer = Trainer::start(&growing, &options, 7, &Device::cpu()).unwrap();
     let message = trainer.resume(&path).unwrap_err().to_string();
-    assert!(message.contains("growth: expected Some(Growth"), "{message}");
+    assert!(message.contains("growth: expected Growth {"), "{message}");
     let mut trainer = start(&config(Norm::Adain, false));
     let message = trainer.resume(&path).unwrap_err().to_string();
-    assert!(message.contains("lod"), "{message}");
+    assert!(message.contains("expected no such tensor"), "{message}");
 }
 
 #[test]

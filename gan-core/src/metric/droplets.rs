@@ -11,10 +11,11 @@ use crate::tensor::Tensor;
 ///
 /// A droplet is in all maps of a layer at one place. AdaIN normalises each map by what it holds; a generator can carry the strength of a
 /// map past that only by a spot that is much stronger than the rest and sets the deviation all alone. In networks with AdaIN such spots
-/// appear from about 64 pixels on and grow with the resolution: look for values that rise with it. Demodulation divides by
-/// the deviation that is expected from the weights, which no spot changes, so there is nothing to gain by one, and values stay near
-/// those of ordinary features at all resolutions. A thing that is really there only in one place, such as an eye, moves some
-/// maps, never all of them.
+/// appear from about 64 pixels on and grow with the resolution. Demodulation divides by the deviation that is expected from the
+/// weights, which no spot changes, so there is nothing to gain by one. A thing that is really there in one place only, such
+/// as an eye, moves some maps and not all of them; but maps of many pixels are mostly flat between edges, so values rise
+/// with the resolution in good networks too. Compare two networks of the same data layer by layer, and values with the
+/// square root of `h w`.
 ///
 /// # Errors
 /// [`Error::Shape`] for another rank, [`Error::Argument`] for features that are not finite.
