@@ -9,8 +9,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use gan_core::metric::{Contributions, Phase, droplets, phase};
 use gan_core::models::{AnyGenerator, StyleNetwork, SynthesisNetwork};
+use gan_core::progress::report;
 use gan_core::{
-    Direction, Editable, Factorizable, Layers, Noise, Progress, Seeds, StyleBased, Tensor,
+    Direction, Editable, Error, Factorizable, Layers, Noise, Seeds, StyleBased, Tensor,
 };
 use gan_edit::sefa::{self, Convention};
 use gan_edit::{strengths, sweep};
@@ -22,6 +23,9 @@ const MOTION: f64 = 0.3;
 
 /// Strength of the first, tentative steps.
 const STEP: f64 = 0.2;
+
+/// Frames of a walk, which are in memory all at once.
+const MOST_FRAMES: usize = 1024;
 
 /// The least side of images of which details can be told from the picture.
 const LEAST: usize = 32;
@@ -49,7 +53,10 @@ fn main() -> ExitCode {
     run(|| {
         let mut flags: Flags = flags()?;
         at_least_one("--images", flags.images as usize)?;
-        at_least_one("--frames", flags.frames.saturating_sub(1))?;
+        if !(2..=MOST_FRAMES).contains(&flags.frames) {
+            let (expected, found) = (format!("2 to {MOST_FRAMES}"), flags.frames.to_string());
+            return Err(Error::Argument { what: "--frames", expected, found }.into());
+        }
         flags.model.psi.get_or_insert(1.0);
         let interrupt = Interrupt::listen()?;
         match flags.model.open()? {
@@ -105,9 +112,7 @@ where
             contributions.add(&colours)?;
             resolutions = colours.iter().map(|x| x.shape()[2]).collect();
         }
-        if bar.step(seed as usize + 1, flags.images as usize).is_break() {
-            return Err("stopped on request".into());
-        }
+        report(&mut bar, seed as usize + 1, flags.images as usize)?;
     }
     if resolutions.is_empty() {
         say("contributions: none to compare, only the last block makes colours")?;
@@ -140,7 +145,10 @@ where
     let candidates = match flags.direction {
         Some(k) if k < found.len() => k..k + 1,
         Some(k) => {
-            return Err(format!("--direction: expected 0 to {}, found {k}", found.len() - 1).into());
+            let expected = format!("0 to {}", found.len().saturating_sub(1));
+            return Err(
+                Error::Argument { what: "--direction", expected, found: k.to_string() }.into()
+            );
         }
         None => 0..found.len().min(5),
     };
@@ -163,9 +171,7 @@ where
         let step = (STEP * MOTION / tentative.motion).clamp(0.01, 2.0);
         let found = walk(g, &codes, &found[k], step, flags.frames)?;
         (sticking, motion) = (sticking + found.sticking, motion + found.motion);
-        if bar.step(done + 1, count).is_break() {
-            return Err("stopped on request".into());
-        }
+        report(&mut bar, done + 1, count)?;
     }
     let [sticking, motion] = [sticking, motion].map(|sum| sum / count as f64);
     say(format_args!(

@@ -198,8 +198,11 @@ pub(super) fn place(level: &str) -> String {
     }
 }
 
-/// StyleGAN2 has no such layer: its first block has one convolution.
-const OWN_STYLEGAN: &str = "synthesis.b4.conv0.";
+/// Whether they are this crate's own names of a StyleGAN: StyleGAN2's first block has one convolution, and its colours have styles.
+fn is_own_stylegan(names: &[&str]) -> bool {
+    names.iter().any(|n| n.starts_with("synthesis.b4.conv0."))
+        && !names.iter().any(|n| n.contains(".torgb.affine."))
+}
 
 fn stylegan2_layouts(names: &[&str]) -> Vec<Layout> {
     let mut found = Vec::new();
@@ -209,7 +212,7 @@ fn stylegan2_layouts(names: &[&str]) -> Vec<Layout> {
     let mapping = |n: &&str| is_mapping(n.strip_prefix("mapping.").unwrap_or(n));
     let mapping_alone =
         names.iter().any(|n| n.ends_with("fc0.weight")) && names.iter().all(mapping);
-    if (any(&synthesis) || mapping_alone) && !any(&[OWN_STYLEGAN]) {
+    if (any(&synthesis) || mapping_alone) && !is_own_stylegan(names) {
         found.push(Layout::Nvidia);
     }
     if any(&["input.input", "conv1.conv.modulation.", "to_rgb1.conv.modulation."]) {
@@ -245,7 +248,7 @@ fn stylegan_layouts(names: &[&str]) -> Vec<Layout> {
     if any(&["noise_strength"]) || names.iter().any(|n| n.starts_with("synthesis.early_layer.")) {
         found.clear();
     }
-    if names.iter().any(|n| n.starts_with(OWN_STYLEGAN)) {
+    if is_own_stylegan(names) {
         found.push(Layout::Nvidia);
     }
     found
