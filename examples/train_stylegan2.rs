@@ -190,9 +190,8 @@ fn train(flags: &Flags) -> Result<()> {
         let (expected, found) = (format!("1 to {MOST_IMAGES}"), flags.batch.to_string());
         return Err(Error::Argument { what: "--batch", expected, found }.into());
     }
-    if flags.growing.is_some_and(|kimg| !(kimg >= 0.0 && kimg < 1e9)) {
-        let (expected, found) =
-            ("0 to 1000000000".into(), flags.growing.unwrap_or(0.0).to_string());
+    if let Some(kimg) = flags.growing.filter(|kimg| !(0.0..1e9).contains(kimg)) {
+        let (expected, found) = ("0 to 1000000000".into(), kimg.to_string());
         return Err(Error::Argument { what: "--growing", expected, found }.into());
     }
     let course = Course::new(&flags.course, "train", None)?;

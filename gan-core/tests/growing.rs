@@ -219,10 +219,9 @@ fn a_level_of_detail_means_fewer_blocks() {
         assert_close(&image(&g), &expected, 1e-12);
         // Cut anywhere, it is the same.
         let codes = g.codes(&z, None).unwrap();
-        let stages = g.stages();
-        for stage in 0..stages.len() {
+        for (stage, place) in g.stages().iter().enumerate() {
             let features = g.head(&codes, stage).unwrap();
-            assert_eq!(features.maps().shape()[1..], stages[stage].maps, "{lod}, {stage}");
+            assert_eq!(features.maps().shape()[1..], place.maps, "{lod}, {stage}");
             assert_close(&g.tail(&features, &codes).unwrap(), &expected, 1e-12);
         }
     }
