@@ -3,22 +3,24 @@
 //! `cargo run --release --example train_stylegan2 -- --minutes 60 --out out/train` draws portraits, trains on them, and writes every
 //! few minutes `resume.safetensors` (from which the same command goes on), `generator.safetensors`, `losses.csv`,
 //! `losses.png` and a sheet of samples. It stops when the time is over, at `--steps` or at Ctrl-C, with all of them written.
+//!
+//! The configurations of the paper's table 1, for a comparison on the same pictures: A, StyleGAN, is
+//! `--norm adain --growing KIMG --lazy off --path-length off`; B, with demodulation, leaves out `--norm adain`; C, with lazy
+//! regularisation, also `--lazy off`; D, with path lengths, also `--path-length off`; E, without growing, takes no flags at all;
+//! and F is E with larger `--channel-base` and `--channel-max`. All of them have R1, style mixing and one learning rate here.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 use gan_core::image::Grid;
-use gan_core::models::stylegan2::{Architecture, Config};
-use gan_core::training::{Trainer, TrainerOptions};
-use gan_core::{Device, Error, Generator, Image, Progress, Seeds, StyleGan2};
-use gan_examples::program::{Bar, Interrupt, Result, flags, run, say};
-use gan_examples::training::{Log, Pictures, plot};
-
-/// Between two times that everything is written.
-const SAVE_EVERY: Duration = Duration::from_secs(240);
+use gan_core::models::AnyGenerator;
+use gan_core::models::stylegan2::{Architecture, Config, Norm};
+use gan_core::training::{Growth, Trainer, TrainerOptions};
+use gan_core::{Device, Error, Image, Seeds, Z};
+use gan_examples::program::{Result, flags, run};
+use gan_examples::training::{Course, CourseArgs, Lesson, Pictures};
 
 /// Seeds of the sheet of samples, and how many are in a row.
 const SAMPLES: (u32, usize) = (48, 8);
@@ -29,18 +31,8 @@ const MOST_IMAGES: usize = 4096;
 /// Trains a StyleGAN2.
 #[derive(Parser)]
 struct Flags {
-    /// Minutes to train for now
-    #[arg(long, default_value_t = 60.0)]
-    minutes: f64,
-    /// Stop after so many steps, those before a break included
-    #[arg(long)]
-    steps: Option<u64>,
-    /// A folder for everything
-    #[arg(long, default_value = "out/train", value_name = "DIR")]
-    out: PathBuf,
-    /// State to go on from [default: resume.safetensors of --out, if it is there]
-    #[arg(long, value_name = "FILE")]
-    resume: Option<PathBuf>,
+    #[command(flatten)]
+    course: CourseArgs,
     /// World to draw pictures of
     #[arg(long, value_enum, default_value_t = Domain::Portraits)]
     domain: Domain,
@@ -65,12 +57,21 @@ struct Flags {
     /// Layers of the mapping network
     #[arg(long, default_value_t = 2)]
     mapping_layers: usize,
-    /// How the generator's blocks are joined
-    #[arg(long, value_enum, default_value_t = Arch::Skip)]
-    arch: Arch,
-    /// How the discriminator's blocks are joined
-    #[arg(long, value_enum, default_value_t = Arch::Resnet)]
-    d_arch: Arch,
+    /// How the generator's blocks are joined [default: skip, or orig with --growing or --norm adain]
+    #[arg(long, value_enum)]
+    arch: Option<Arch>,
+    /// How the discriminator's blocks are joined [default: resnet, or orig with --growing]
+    #[arg(long, value_enum)]
+    d_arch: Option<Arch>,
+    /// What keeps the generator's features in check
+    #[arg(long, value_enum, default_value_t = Normalisation::Demod)]
+    norm: Normalisation,
+    /// Grow from --grow-from on, block by block: so many thousand images as it is, then so many in which the next block fades in
+    #[arg(long, value_name = "KIMG")]
+    growing: Option<f64>,
+    /// Pixels along a side in the beginning, with --growing
+    #[arg(long, default_value_t = 8, value_name = "PIXELS")]
+    grow_from: usize,
     /// Learning rate of both networks; may change when a run goes on
     #[arg(long, default_value_t = 0.0025)]
     lr: f64,
@@ -107,6 +108,14 @@ enum Arch {
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Normalisation {
+    /// Demodulation of weights: StyleGAN2
+    Demod,
+    /// Adaptive instance normalisation of features: the generator of StyleGAN
+    Adain,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Switch {
     /// Yes
     On,
@@ -126,14 +135,21 @@ impl Arch {
 
 impl Flags {
     fn config(&self) -> Config {
+        let adain = self.norm == Normalisation::Adain;
+        let growing = self.growing.is_some();
+        let or = |arch: Option<Arch>, orig: bool, usual: Arch| {
+            arch.unwrap_or(if orig { Arch::Orig } else { usual }).architecture()
+        };
         Config {
             channel_base: self.channel_base,
             channel_max: self.channel_max,
             z_dim: self.latent,
             w_dim: self.latent,
             mapping_layers: self.mapping_layers,
-            generator: self.arch.architecture(),
-            discriminator: self.d_arch.architecture(),
+            generator: or(self.arch, adain || growing, Arch::Skip),
+            discriminator: or(self.d_arch, growing, Arch::Resnet),
+            norm: if adain { Norm::Adain } else { Norm::Demodulation },
+            growing,
             ..Config::new(self.size)
         }
     }
@@ -148,6 +164,10 @@ impl Flags {
             r1_interval: auto.r1_interval.filter(|_| lazy),
             path_interval: auto.path_interval.filter(|_| lazy),
             path_weight: if self.path_length == Switch::On { auto.path_weight } else { 0.0 },
+            growth: self.growing.map(|kimg| {
+                let images = (1000.0 * kimg) as u64;
+                Growth { start: self.grow_from, steady: images, fade: images }
+            }),
             ..auto
         }
     }
@@ -170,92 +190,88 @@ fn train(flags: &Flags) -> Result<()> {
         let (expected, found) = (format!("1 to {MOST_IMAGES}"), flags.batch.to_string());
         return Err(Error::Argument { what: "--batch", expected, found }.into());
     }
-    if !(flags.minutes >= 0.0 && flags.minutes < 1e6) {
-        let (expected, found) = ("0 to 1000000".into(), flags.minutes.to_string());
-        return Err(Error::Argument { what: "--minutes", expected, found }.into());
+    if let Some(kimg) = flags.growing.filter(|kimg| !(0.0..1e9).contains(kimg)) {
+        let (expected, found) = ("0 to 1000000000".into(), kimg.to_string());
+        return Err(Error::Argument { what: "--growing", expected, found }.into());
     }
+    let course = Course::new(&flags.course, "train", None)?;
     let device = Device::cpu();
     let pictures = flags.pictures()?;
-    let mut trainer =
-        Trainer::start(&flags.config(), &flags.options(), flags.seed.into(), &device)?;
-    let own = flags.out.join("resume.safetensors");
-    let mut log = Log::default();
-    let resume = flags.resume.as_ref().or(own.is_file().then_some(&own));
-    if let Some(file) = resume {
-        trainer.resume(file)?;
-        log = Log::open(&file.with_file_name("losses.csv"), trainer.steps())?;
-        say(format_args!("goes on after {} steps of {}", trainer.steps(), file.display()))?;
-    }
-    let samples = flags.out.join("samples");
-    fs::create_dir_all(&samples).map_err(|source| Error::Io {
-        action: "create",
-        path: samples,
-        source,
-    })?;
-    let run = Run { flags, pictures, device, interrupt: Interrupt::listen()? };
-    let ended = run.steps(&mut trainer, &mut log);
-    // What was good is kept, whatever ended the run.
-    run.write(&trainer, &mut log)?;
-    ended?;
-    say(flags.out.display())
+    let trainer = Trainer::start(&flags.config(), &flags.options(), flags.seed.into(), &device)?;
+    course.run(&mut Pair { flags, pictures, device, trainer })
 }
 
-/// One call of the program.
-struct Run<'a> {
+/// A generator and its discriminator.
+struct Pair<'a> {
     flags: &'a Flags,
     pictures: Pictures,
     device: Device,
-    interrupt: Interrupt,
+    trainer: Trainer,
 }
 
-impl Run<'_> {
-    /// Trains until it is time to stop.
-    fn steps(&self, trainer: &mut Trainer, log: &mut Log) -> Result<()> {
-        let mut bar = Bar::new("train", &self.interrupt)?;
-        let start = Instant::now();
-        let limit = Duration::from_secs_f64(self.flags.minutes * 60.0);
-        let (mut written, mut since) = (start, trainer.images());
-        while start.elapsed() < limit && self.flags.steps.is_none_or(|most| trainer.steps() < most)
-        {
-            let (first, n) = (trainer.images(), self.flags.batch);
-            let real =
-                self.pictures.batch(self.flags.seed, first, n, self.flags.size, &self.device)?;
-            let report = trainer.step(&real)?;
-            log.push(trainer.steps(), trainer.images(), &report);
-            if written.elapsed() > SAVE_EVERY {
-                let seconds = written.elapsed().as_secs_f64();
-                let each = 1000.0 * seconds / (trainer.images() - since) as f64;
-                self.write(trainer, log)?;
-                say(format_args!("{} images, {each:.2} ms each; {log}", trainer.images()))?;
-                (written, since) = (Instant::now(), trainer.images());
-            }
-            // The bar counts seconds, and the last of them clears it.
-            let seconds = start.elapsed().min(limit).as_secs();
-            if bar.step(seconds as usize, limit.as_secs().max(1) as usize).is_break() {
-                break;
-            }
+impl Lesson for Pair<'_> {
+    const COLUMNS: &'static [&'static str] = &[
+        "generator_loss",
+        "discriminator_loss",
+        "real_logit",
+        "fake_logit",
+        "r1",
+        "path_penalty",
+        "path_mean",
+    ];
+
+    const PANELS: &'static [&'static [&'static str]] = &[
+        &["generator_loss", "discriminator_loss"],
+        &["real_logit", "fake_logit"],
+        &["r1"],
+        &["path_mean", "path_penalty"],
+    ];
+
+    fn steps(&self) -> u64 {
+        self.trainer.steps()
+    }
+
+    fn images(&self) -> u64 {
+        self.trainer.images()
+    }
+
+    fn step(&mut self) -> Result<Vec<Option<f64>>> {
+        let Flags { seed, batch, size, .. } = *self.flags;
+        let real = self.pictures.batch(seed, self.images(), batch, size, &self.device)?;
+        let report = self.trainer.step(&real)?;
+        Ok(vec![
+            Some(report.generator_loss),
+            Some(report.discriminator_loss),
+            Some(report.real_logit),
+            Some(report.fake_logit),
+            report.r1,
+            report.path_penalty,
+            Some(report.path_mean),
+        ])
+    }
+
+    fn save(&self, path: &Path) -> gan_core::Result<()> {
+        self.trainer.save(path)
+    }
+
+    fn resume(&mut self, path: &Path) -> gan_core::Result<()> {
+        self.trainer.resume(path)
+    }
+
+    /// The averaged generator, and a sheet of its images of fixed seeds, not truncated.
+    fn write(&self, out: &Path) -> Result<()> {
+        let average = self.trainer.average();
+        let dict = average.to_state_dict()?;
+        dict.save(out.join("generator.safetensors"))?;
+        let any = AnyGenerator::from_state_dict(dict, &self.device)?;
+        let (g, (count, columns)) = (any.generator(), SAMPLES);
+        let z = Z::from_seeds(&Seeds::from(0..count), g.z_dim(), &self.device)?;
+        let images = g.generate(&z, None)?;
+        let sheet = Grid::new(columns).padding(0).render(&Image::from_tensor(&images)?)?;
+        let samples = out.join("samples");
+        if let Err(source) = fs::create_dir_all(&samples) {
+            return Err(Error::Io { action: "create", path: samples, source }.into());
         }
-        Ok(())
-    }
-
-    /// Writes the state first: everything else can be made of it.
-    fn write(&self, trainer: &Trainer, log: &mut Log) -> Result<()> {
-        let out = |name: &str| self.flags.out.join(name);
-        trainer.save(out("resume.safetensors"))?;
-        trainer.average().to_state_dict()?.save(out("generator.safetensors"))?;
-        log.save(&out("losses.csv"))?;
-        plot(log)?.save(out("losses.png"))?;
-        let sheet = format!("samples/{:08}.png", trainer.images());
-        self.sheet(trainer)?.save(out(&sheet))?;
-        Ok(())
-    }
-
-    /// Images of fixed seeds by the averaged generator, not truncated.
-    fn sheet(&self, trainer: &Trainer) -> Result<Image> {
-        let options = trainer.options().generator;
-        let g = StyleGan2::from_params(trainer.average().clone(), &options)?;
-        let (count, columns) = SAMPLES;
-        let images = g.generate(&g.sample(&Seeds::from(0..count))?, None)?;
-        Ok(Grid::new(columns).padding(0).render(&Image::from_tensor(&images)?)?)
+        Ok(sheet.save(samples.join(format!("{:08}.png", self.images())))?)
     }
 }

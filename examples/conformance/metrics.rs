@@ -1,4 +1,4 @@
-//! `metrics/*`: distances of features and similarities of images.
+//! `metrics/*`: distances of features and similarities of images; the network behind the features is in `inception`.
 
 use gan_core::metric::{
     self, Divisor, FeatureStats, MS_SSIM_WEIGHTS, Manifold, Ssim, Window, path_length_score, slerp,
@@ -11,10 +11,12 @@ use super::array::HostArray;
 use super::case::Case;
 use super::error::{Error, Result};
 use super::formula;
+use super::inception;
 use super::outputs::Outputs;
 
 pub(super) fn find(what: &str) -> Option<Check> {
     Some(match what {
+        "fid_inception" => inception::fid_inception,
         "frechet" => frechet,
         "kid" => kid,
         "precision_recall" => precision_recall,

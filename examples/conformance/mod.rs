@@ -13,6 +13,7 @@ mod eigen;
 mod error;
 mod formula;
 mod gradients;
+mod inception;
 mod metrics;
 mod outputs;
 mod pggan;

@@ -90,6 +90,9 @@ fn every_kind_of_run() {
         &["--arch", "resnet", "--d-arch", "skip"],
         &["--lazy", "off", "--gamma", "1"],
         &["--path-length", "off", "--mapping-layers", "1"],
+        &["--norm", "adain"],
+        &["--growing", "0.004", "--grow-from", "4"],
+        &["--norm", "adain", "--growing", "0.004"],
     ] {
         trained(&folder, &[flags, &["--steps", "2", "--out", &flags[1..].concat()]].concat());
     }
@@ -157,6 +160,11 @@ fn what_makes_no_sense() {
         (&["--gamma=-1"], &["r1_gamma", "-1"]),
         (&["--resume", "absent"], &["cannot read absent"]),
         (&["--arch", "other"], &["--arch", "other"]),
+        (&["--norm", "other"], &["--norm", "other"]),
+        (&["--norm", "adain", "--arch", "skip"], &["generator architecture", "Orig", "Skip"]),
+        (&["--growing", "1", "--d-arch", "resnet"], &["discriminator architecture", "Orig"]),
+        (&["--growing", "1", "--grow-from", "16"], &["growth start", "4 to 8", "16"]),
+        (&["--growing", "nan"], &["--growing", "NaN"]),
     ] {
         refused(&folder, flags, parts);
     }
@@ -181,12 +189,13 @@ fn runs_of_other_flags_do_not_go_on() {
 
 #[test]
 fn rows_of_lost_steps_are_dropped() {
+    const COLUMNS: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
     let folder = folder("rows");
     let path = folder.join("losses.csv");
     fs::write(&path, "step,...\n32,1,2,3,4,5,,7,8\n64,1,2,3,4,5,6,7,8\n").unwrap();
     let again = folder.join("again.csv");
     for (steps, rows) in [(100, 2), (64, 2), (63, 1), (0, 0)] {
-        Log::open(&path, steps).unwrap().save(&again).unwrap();
+        Log::open(&path, &COLUMNS, steps).unwrap().save(&again).unwrap();
         let text = fs::read_to_string(&again).unwrap();
         assert_eq!(text.lines().count(), 1 + rows, "{text}");
         assert!(rows == 0 || text.contains("\n32,1,2,3,4,5,,7,8\n"));

@@ -1,10 +1,14 @@
-//! What a training program needs beside the trainer: pictures, a log and its plot.
+//! What training programs share: the course of a run, pictures, a log and its plot.
+//!
+//! A program implements [`Lesson`] for what it trains, flattens [`CourseArgs`] into its flags, and calls [`Course::run`].
 
+mod course;
 mod log;
 mod pictures;
 mod plot;
 mod text;
 
+pub use course::{Course, CourseArgs, Lesson};
 pub use log::Log;
 pub use pictures::Pictures;
 pub use plot::plot;

@@ -3,7 +3,7 @@
 use gan_core::Image;
 use tiny_skia::{Color, Paint, PathBuilder, Pixmap, Stroke, Transform};
 
-use super::log::{COLUMNS, Log};
+use super::log::Log;
 use super::text::{self, CELL};
 use crate::program::Result;
 
@@ -14,25 +14,19 @@ const MARGINS: [f32; 4] = [72.0, 24.0, 24.0, 28.0];
 const INK: [u8; 3] = [60, 60, 60];
 const GRID: [u8; 3] = [225, 225, 225];
 
-/// A panel's curves: columns of the table, by name, and their colours.
-type Curves = [(&'static str, [u8; 3])];
+/// Colours of a panel's curves, one after the other.
+const COLOURS: [[u8; 3]; 6] =
+    [[31, 119, 180], [214, 39, 40], [44, 160, 44], [148, 103, 189], [227, 119, 194], [127; 3]];
 
-const PANELS: [&Curves; 4] = [
-    &[("generator_loss", [31, 119, 180]), ("discriminator_loss", [214, 39, 40])],
-    &[("real_logit", [44, 160, 44]), ("fake_logit", [148, 103, 189])],
-    &[("r1", [140, 86, 75])],
-    &[("path_mean", [227, 119, 194]), ("path_penalty", [127, 127, 127])],
-];
-
-/// Draws the curves of a log over the number of images seen, a panel for each kind.
+/// Draws the curves of a log over the number of images seen: a panel has those of the columns that it names.
 ///
 /// # Errors
 /// Without the memory for the picture.
-pub fn plot(log: &Log) -> Result<Image> {
-    let height = PANEL * PANELS.len() as u32;
+pub fn plot(log: &Log, panels: &[&[&'static str]]) -> Result<Image> {
+    let height = PANEL * panels.len().max(1) as u32;
     let mut pixmap = Pixmap::new(WIDTH, height).ok_or("no memory for a plot")?;
     pixmap.fill(Color::WHITE);
-    for (i, curves) in PANELS.iter().enumerate() {
+    for (i, curves) in panels.iter().enumerate() {
         Panel::new(log, curves, (i as u32 * PANEL) as f32).draw(&mut pixmap);
     }
     let pixels = pixmap.pixels().iter().flat_map(|p| [p.red(), p.green(), p.blue()]).collect();
@@ -53,15 +47,18 @@ struct Panel {
 }
 
 impl Panel {
-    fn new(log: &Log, curves: &Curves, top: f32) -> Self {
+    fn new(log: &Log, names: &[&'static str], top: f32) -> Self {
         let points = |name: &str| {
-            let column = COLUMNS.iter().position(|column| *column == name).unwrap_or(0);
-            let points = log.rows.iter().map(|(_, row)| [row[0] / 1000.0, row[column]]);
-            points.filter(|[_, y]| y.is_finite()).collect::<Vec<_>>()
+            let column = log.columns.iter().position(|column| *column == name);
+            let value = |values: &[f64]| column.and_then(|c| values.get(c)).copied();
+            let points = log.rows.iter().filter_map(|row| {
+                Some([row.images / 1000.0, value(&row.values).filter(|v| v.is_finite())?])
+            });
+            points.collect()
         };
-        let curve =
-            |&(name, colour): &(&'static str, _)| Curve { name, colour, points: points(name) };
-        let curves: Vec<Curve> = curves.iter().map(curve).collect();
+        let colours = COLOURS.into_iter().cycle();
+        let curve = |(&name, colour)| Curve { name, colour, points: points(name) };
+        let curves: Vec<Curve> = names.iter().zip(colours).map(curve).collect();
         let values = |axis: usize| {
             curves.iter().flat_map(move |curve| curve.points.iter().map(move |point| point[axis]))
         };
@@ -162,13 +159,12 @@ mod tests {
 
     #[test]
     fn a_log_of_any_length_is_drawn() {
-        let mut log = Log::default();
-        let blank = plot(&log).unwrap();
+        let mut log = Log::new(&["loss", "score"]);
+        let panels: [&[&str]; 2] = [&["loss"], &["score", "unknown"]];
+        let blank = plot(&log, &panels).unwrap();
         for step in 1..=3 {
-            let mut row = [step as f64; COLUMNS.len()];
-            row[5] = f64::NAN;
-            log.rows.push((step, row));
-            assert_ne!(plot(&log).unwrap().pixels(), blank.pixels());
+            log.push(32 * step, step, &[Some(step as f64), None]);
+            assert_ne!(plot(&log, &panels).unwrap().pixels(), blank.pixels());
         }
     }
 }

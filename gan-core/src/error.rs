@@ -114,7 +114,7 @@ pub enum Error {
     /// Training came to a value that is not finite.
     #[error(
         "training step {step}: {what} is {value}; the state before this step is kept: go on from it with a lower learning \
-         rate, or start again with a larger r1_gamma"
+         rate, or start again, a GAN with a larger r1_gamma"
     )]
     NotFinite {
         /// The loss, or the tensor of the state after the step.

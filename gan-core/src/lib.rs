@@ -16,7 +16,7 @@
 //! Everything computes on a [`Tensor`], which lives on a [`Device`] and remembers how it was made once a variable
 //! ([`Tensor::var`]) is involved, so that [`grad()`] can differentiate it, twice if need be. Networks are in [`models`],
 //! their layers in [`nn`], and algorithms of other crates see them through the traits [`Generator`], [`StyleBased`],
-//! [`Staged`], [`Factorizable`] and [`Discriminator`].
+//! [`Staged`], [`Factorizable`], [`Discriminator`], [`Classifier`], [`Perceptual`] and [`ImageEncoder`].
 
 pub mod backend;
 pub mod checkpoint;
@@ -33,6 +33,7 @@ pub mod models;
 pub mod nn;
 pub mod progress;
 pub mod random;
+mod recognition;
 mod staged;
 mod tensor;
 pub mod training;
@@ -54,5 +55,8 @@ pub use models::stylegan::{StyleGan, StyleGanDiscriminator};
 pub use models::stylegan2::{StyleGan2, StyleGan2Discriminator};
 pub use progress::Progress;
 pub use random::{Philox, Seeds};
+pub use recognition::{
+    Attribute, AttributeKind, Classifier, ImageEncoder, Perceptual, perceptual_distance,
+};
 pub use staged::{Features, Stage, Staged};
 pub use tensor::{Element, Tensor};

@@ -52,7 +52,8 @@ impl Family {
                 "StyleGAN2 generators of NVIDIA (PyTorch and TensorFlow), rosinality and genforce"
             }
             Family::StyleGan => {
-                "StyleGAN generators of NVIDIA (TensorFlow), genforce, interfacegan and mganprior"
+                "StyleGAN generators of NVIDIA (TensorFlow), genforce, interfacegan and mganprior, and \
+                 those trained here"
             }
             Family::PgGan => {
                 "PGGAN generators of NVIDIA (TensorFlow), genforce, mganprior and interfacegan"
@@ -105,7 +106,7 @@ const LEVELS: [&str; 10] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Layout {
-    /// `NVlabs/stylegan2-ada-pytorch` and `NVlabs/stylegan3`'s StyleGAN2; also this crate's own.
+    /// `NVlabs/stylegan2-ada-pytorch` and `NVlabs/stylegan3`'s StyleGAN2; also this crate's own, of StyleGAN networks as well.
     Nvidia,
     /// `rosinality/stylegan2-pytorch`.
     Rosinality,
@@ -197,6 +198,12 @@ pub(super) fn place(level: &str) -> String {
     }
 }
 
+/// Whether they are this crate's own names of a StyleGAN: StyleGAN2's first block has one convolution, and its colours have styles.
+fn is_own_stylegan(names: &[&str]) -> bool {
+    names.iter().any(|n| n.starts_with("synthesis.b4.conv0."))
+        && !names.iter().any(|n| n.contains(".torgb.affine."))
+}
+
 fn stylegan2_layouts(names: &[&str]) -> Vec<Layout> {
     let mut found = Vec::new();
     let any = |marks: &[&str]| names.iter().any(|n| marks.iter().any(|m| n.starts_with(m)));
@@ -205,7 +212,7 @@ fn stylegan2_layouts(names: &[&str]) -> Vec<Layout> {
     let mapping = |n: &&str| is_mapping(n.strip_prefix("mapping.").unwrap_or(n));
     let mapping_alone =
         names.iter().any(|n| n.ends_with("fc0.weight")) && names.iter().all(mapping);
-    if any(&synthesis) || mapping_alone {
+    if (any(&synthesis) || mapping_alone) && !is_own_stylegan(names) {
         found.push(Layout::Nvidia);
     }
     if any(&["input.input", "conv1.conv.modulation.", "to_rgb1.conv.modulation."]) {
@@ -240,6 +247,9 @@ fn stylegan_layouts(names: &[&str]) -> Vec<Layout> {
     // StyleGAN2's first layer has styles as well.
     if any(&["noise_strength"]) || names.iter().any(|n| n.starts_with("synthesis.early_layer.")) {
         found.clear();
+    }
+    if is_own_stylegan(names) {
+        found.push(Layout::Nvidia);
     }
     found
 }

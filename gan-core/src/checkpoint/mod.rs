@@ -100,6 +100,8 @@ pub(crate) fn canonical_stylegan(
     let dict = dict.into_subset(prefix);
     match layout {
         Layout::TensorFlow => tensorflow::stylegan::to_canonical(dict, prefix, fused),
+        // The canonical names themselves; the network refuses what it does not know.
+        Layout::Nvidia => Ok(Canonical { layout, dict, label_norm_joint: false }),
         _ => stylegan::to_canonical(dict, layout, fused),
     }
 }

@@ -29,6 +29,10 @@ pub(crate) fn to_canonical(dict: StateDict) -> Result<Canonical> {
 }
 
 fn is_synthesis(name: &str) -> bool {
+    // Of networks that were grown here; NVIDIA's were not.
+    if name == "lod" {
+        return true;
+    }
     let Some((resolution, rest)) = name.split_once('.') else { return false };
     // Written as the k-th power, so that `b04` and `b12` are refused.
     let owner = format!("synthesis.{resolution}");

@@ -11,13 +11,18 @@
 //! # Ok::<(), gan_core::Error>(())
 //! ```
 
+mod contribution;
+mod droplets;
 mod features;
 mod inception_score;
 mod kernel_distance;
 mod path_length;
+mod phase;
 mod precision_recall;
 mod similarity;
 
+pub use contribution::Contributions;
+pub use droplets::droplets;
 pub use features::{Divisor, FeatureStats, frechet_distance};
 pub use inception_score::{InceptionScore, inception_score};
 pub use kernel_distance::{kernel_distance, kernel_distances};
@@ -25,5 +30,6 @@ pub use path_length::{
     LatentSpace, PathDistance, PathLengthOptions, PathLengthScore, metric_image, path_ends,
     path_length_score, perceptual_path_length, slerp,
 };
+pub use phase::{Phase, phase};
 pub use precision_recall::{Manifold, precision, recall};
 pub use similarity::{MS_SSIM_WEIGHTS, MsSsim, Ssim, Window, ms_ssim, psnr, ssim};

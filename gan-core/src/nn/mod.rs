@@ -2,6 +2,7 @@
 
 mod batch_norm;
 mod bias_act;
+mod bilinear;
 mod conv;
 mod fir;
 mod linear;
@@ -10,6 +11,7 @@ mod minibatch_std;
 mod modulated;
 mod norm;
 mod params;
+mod pool;
 mod resize;
 mod self_attention;
 mod softmax;
@@ -17,6 +19,7 @@ mod spectral_norm;
 
 pub use batch_norm::{BatchNorm, BatchStatistics, ConditionalBatchNorm};
 pub use bias_act::bias_act;
+pub use bilinear::resize_bilinear;
 pub use conv::{Conv2dLayer, EqualizedConv, Resample, conv2d_resample};
 pub(crate) use fir::nearest_filter;
 pub use fir::{
@@ -29,6 +32,7 @@ pub use minibatch_std::minibatch_std;
 pub use modulated::{ModulatedConv, demodulation, modulated_conv2d, styled_conv};
 pub use norm::{instance_norm, normalize_2nd_moment};
 pub use params::Params;
+pub use pool::{average_pool2d, max_pool2d_overlapping};
 pub use resize::{max_pool2d, upsample_nearest};
 pub use self_attention::SelfAttention;
 pub use softmax::softmax;

@@ -62,6 +62,11 @@ impl Adam {
         self.steps
     }
 
+    /// Another learning rate from the next step on, as a schedule has it; it is not corrected for an interval.
+    pub(super) fn set_lr(&mut self, lr: f64) {
+        self.options.lr = lr;
+    }
+
     /// The means of the gradients of a parameter and of their squares, once it has had a step.
     pub fn means(&self, name: &str) -> Option<[&Tensor; 2]> {
         self.means.get(name).map(|[first, second]| [first, second])

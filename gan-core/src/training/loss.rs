@@ -1,4 +1,4 @@
-//! The logistic losses and the penalty on the discriminator's slope.
+//! The logistic losses, the penalty on the discriminator's slope, and cross entropy.
 
 use crate::error::Result;
 use crate::grad::{Order, grad};
@@ -43,4 +43,19 @@ pub fn r1_penalty(logits: &Tensor, images: &Tensor) -> Result<Tensor> {
     let slope = grad(&logits.sum_all()?, &[images], Order::Second)?.remove(0);
     let n = slope.shape()[0];
     slope.square()?.sum(&[1, 2, 3])?.reshape(&[n])
+}
+
+/// The cross entropy of logits and the probabilities that are wanted along an axis, `-sum target log softmax(logits)`, which is
+/// left with a length of 1.
+///
+/// `targets` has the shape of `logits`; for classes, one of each vector's values is 1. The result can be differentiated in the logits.
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) if shapes differ or there is no such axis.
+pub fn cross_entropy(logits: &Tensor, targets: &Tensor, axis: usize) -> Result<Tensor> {
+    // Without the greatest of them, no exponential is infinite; as a constant, it has no gradient.
+    let shifted = logits.sub(&logits.detach().max(&[axis])?)?;
+    let total = shifted.exp()?.sum(&[axis])?.ln()?;
+    let wanted = shifted.mul(targets)?.sum(&[axis])?;
+    total.mul(&targets.sum(&[axis])?)?.sub(&wanted)
 }

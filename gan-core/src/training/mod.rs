@@ -21,7 +21,11 @@
 
 mod adam;
 mod ema;
+mod file;
+mod growth;
+mod learner;
 mod loss;
+mod networks;
 mod options;
 mod pass;
 mod path_length;
@@ -31,7 +35,9 @@ mod trainer;
 
 pub use adam::{Adam, AdamOptions};
 pub use ema::{EmaSchedule, average};
-pub use loss::{fake_loss, generator_loss, r1_penalty, real_loss};
+pub use growth::Growth;
+pub use learner::Learner;
+pub use loss::{cross_entropy, fake_loss, generator_loss, r1_penalty, real_loss};
 pub use options::TrainerOptions;
 pub use pass::{Generated, Mixing, generate};
 pub use path_length::{PathLength, PathPenalty};

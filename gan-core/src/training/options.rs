@@ -4,15 +4,15 @@ use std::fmt::Debug;
 
 use crate::error::{Error, Result};
 use crate::models::stylegan2::{DiscriminatorOptions, Options};
-use crate::training::{AdamOptions, EmaSchedule};
+use crate::training::{AdamOptions, EmaSchedule, Growth};
 
 /// How two networks are trained; the defaults are those of stylegan2-ada-pytorch's `auto` configuration, but for `r1_gamma` and
 /// the average's half-life, which go with size and batch: see [`TrainerOptions::auto`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrainerOptions {
-    /// What the generator's tensors do not tell.
+    /// What the generator's tensors do not tell. Of a StyleGAN (with AdaIN), the learning-rate multiplier counts alone.
     pub generator: Options,
-    /// What the discriminator's tensors do not tell.
+    /// What the discriminator's tensors do not tell. Of one that grows, the group counts alone.
     pub discriminator: DiscriminatorOptions,
     /// Images of a step.
     pub batch: usize,
@@ -32,6 +32,8 @@ pub struct TrainerOptions {
     pub style_mixing: f64,
     /// How fast the averaged generator follows.
     pub ema: EmaSchedule,
+    /// When blocks come in; for networks that [grow](crate::models::stylegan2::Config::growing), and for no others.
+    pub growth: Option<Growth>,
 }
 
 impl TrainerOptions {
@@ -52,6 +54,7 @@ impl TrainerOptions {
             path_interval: Some(4),
             style_mixing: 0.9,
             ema: EmaSchedule { kimg: batch as f64 * 10.0 / 32.0, rampup: Some(0.05) },
+            growth: None,
         }
     }
 
@@ -102,7 +105,7 @@ impl TrainerOptions {
     /// All that must be the same when training goes on, by name. Learning rates may change.
     pub(super) fn described(&self) -> Vec<(&'static str, String)> {
         let text = |value: &dyn Debug| format!("{value:?}");
-        vec![
+        let mut described = vec![
             ("generator", text(&self.generator)),
             ("discriminator", text(&self.discriminator)),
             ("batch", text(&self.batch)),
@@ -112,6 +115,8 @@ impl TrainerOptions {
             ("path_interval", text(&self.path_interval)),
             ("style_mixing", text(&self.style_mixing)),
             ("ema", text(&self.ema)),
-        ]
+        ];
+        described.extend(self.growth.as_ref().map(|growth| ("growth", text(growth))));
+        described
     }
 }

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::generator::StyleBased;
 use crate::latent::{Labels, Noise, WPlus, Z};
 use crate::layers::Layers;
-use crate::models::stylegan2::StyleGan2;
+use crate::models::{StyleNetwork, SynthesisNetwork};
 use crate::tensor::Tensor;
 
 /// Style mixing (StyleGAN, section 3.1): layers from `cutoff` on see the code of `z`.
@@ -37,8 +37,8 @@ const W_AVG_BETA: f64 = 0.995;
 /// [`Error::Latent`](crate::Error::Latent) for codes of another length or number,
 /// [`Error::Argument`](crate::Error::Argument) if labels are missing or not wanted, if the network has no mean code, or for a
 /// cutoff beyond the last layer.
-pub fn generate(
-    g: &StyleGan2,
+pub fn generate<S: SynthesisNetwork>(
+    g: &StyleNetwork<S>,
     z: &Z,
     labels: Option<&Labels>,
     mixing: Option<Mixing<'_>>,

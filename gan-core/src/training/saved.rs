@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::models::stylegan2::is_trained;
 use crate::nn::Params;
 use crate::random::Philox;
+use crate::training::file::{check_format, check_tensors, metadata, number};
 use crate::training::state::State;
 use crate::training::{Adam, Trainer};
 
@@ -50,10 +51,7 @@ impl Trainer {
     pub fn resume(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let dict = StateDict::open(path)?;
-        if dict.metadata().get("format").map(String::as_str) != Some(FORMAT) {
-            let reason = "it is no state of a training run; those are written by Trainer::save";
-            return Err(Error::format(path, "training state", reason));
-        }
+        check_format(&dict, FORMAT, "Trainer::save", path)?;
         for (what, own) in self.options().described() {
             let stored = metadata(&dict, what, path)?;
             if stored != own {
@@ -79,7 +77,7 @@ impl Trainer {
             [number(&dict, GENERATOR_STEPS, path)?, number(&dict, DISCRIMINATOR_STEPS, path)?];
         let position = number(&dict, "position", path)?;
 
-        self.state.check_tensors(&dict, [generator_steps, discriminator_steps])?;
+        check_tensors(&dict, &self.state.expected([generator_steps, discriminator_steps]))?;
         dict.check_finite()?;
         let device: &Device = self.device();
         let part = |prefix: &str| Params::upload(dict.subset(prefix), device);
@@ -161,37 +159,4 @@ impl State {
         }
         expected
     }
-
-    /// Refuses the first tensor, by name, that a run with these networks would not have.
-    fn check_tensors(&self, dict: &StateDict, steps: [u64; 2]) -> Result<()> {
-        let expected = self.expected(steps);
-        let mut names: Vec<&str> =
-            dict.names().chain(expected.keys().map(String::as_str)).collect();
-        names.sort_unstable();
-        let text = |shape: Option<&Vec<usize>>| {
-            shape.map_or("no such tensor".to_owned(), |shape| format!("shape {shape:?}"))
-        };
-        for name in names {
-            let (expected, found) = (expected.get(name), dict.get(name).map(|t| &t.shape));
-            if expected != found {
-                let (name, expected, found) = (name.to_owned(), text(expected), text(found));
-                return Err(Error::Weights { name, expected, found });
-            }
-        }
-        Ok(())
-    }
-}
-
-fn metadata<'a>(dict: &'a StateDict, key: &str, path: &Path) -> Result<&'a str> {
-    dict.metadata().get(key).map(String::as_str).ok_or_else(|| {
-        Error::format(path, "training state", format!("its metadata has no `{key}`"))
-    })
-}
-
-fn number<T: std::str::FromStr>(dict: &StateDict, key: &str, path: &Path) -> Result<T> {
-    let text = metadata(dict, key, path)?;
-    text.parse().map_err(|_| {
-        let start: String = text.chars().take(40).flat_map(char::escape_default).collect();
-        Error::format(path, "training state", format!("`{key}` is no number: {start}"))
-    })
 }

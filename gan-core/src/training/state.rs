@@ -1,23 +1,25 @@
 //! The state of a training run, and how a step changes it.
 
 use crate::backend::Device;
-use crate::discriminator::Discriminator;
 use crate::error::{Error, Result};
 use crate::generator::{Generator, StyleBased};
 use crate::grad::Order;
 use crate::latent::{Noise, Z};
 use crate::memory;
-use crate::models::stylegan2::{StyleGan2, StyleGan2Discriminator, is_trained};
+use crate::models::stylegan2::is_trained;
+use crate::models::{StyleNetwork, SynthesisNetwork};
 use crate::nn::Params;
 use crate::random::Philox;
 use crate::tensor::Tensor;
+use crate::training::growth::{faded, is_new_block};
+use crate::training::networks::{InTraining, LODS, discriminator as judge, lod};
 use crate::training::{
     Adam, Generated, Mixing, PathLength, StepReport, TrainerOptions, average, fake_loss, generate,
     generator_loss, r1_penalty, real_loss,
 };
 
 /// The generator's mean code, which each of its passes moves.
-const W_AVG: &str = "mapping.w_avg";
+pub(super) const W_AVG: &str = "mapping.w_avg";
 
 /// Everything that the next step depends on. Clones share their tensors.
 #[derive(Clone, Debug)]
@@ -42,6 +44,7 @@ impl State {
         let due = |interval: usize| self.steps.is_multiple_of(interval as u64);
         let path = phase(options.path_weight, options.path_interval, due);
         let r1 = phase(options.r1_gamma, options.r1_interval, due);
+        let real = &self.grow(real, options)?;
 
         let (generator_loss, together) = self.generator_main(options, path == Phase::Together)?;
         let path_penalty = match path {
@@ -70,6 +73,25 @@ impl State {
             path_penalty,
             path_mean: self.path.mean,
         })
+    }
+
+    /// Fades the next block in as far as it is due; gives the real images as the networks are to see them.
+    fn grow(&mut self, real: &Tensor, options: &TrainerOptions) -> Result<Tensor> {
+        let (Some(growth), Some(before)) = (options.growth, lod(&self.generator)?) else {
+            return Ok(real.clone());
+        };
+        let [_, _, h, w] = real.dims4("real images")?;
+        let now = growth.lod(h.min(w), self.steps * options.batch as u64);
+        let tensor = Tensor::full(now, &[], real.device())?;
+        for (params, name) in [&mut self.generator, &mut self.discriminator].into_iter().zip(LODS) {
+            params.insert(name, tensor.clone());
+        }
+        // What the means say of other blocks would make the first steps of a new one too large.
+        if self.steps > 0 && is_new_block(before, now) {
+            self.generator_adam = Adam::new(&options.generator_adam());
+            self.discriminator_adam = Adam::new(&options.discriminator_adam());
+        }
+        faded(real, now)
     }
 
     /// The generator learns to please the discriminator; with `path`, path length regularisation is part of the loss.
@@ -178,18 +200,30 @@ impl State {
         if let Some(w_avg) = self.generator.get(W_AVG) {
             params.insert(W_AVG, w_avg.clone());
         }
-        let g = StyleGan2::from_params(params, &options.generator)?;
+        match InTraining::new(params, options)? {
+            InTraining::Demodulated(g) => self.pass_of(&g, batch, options),
+            InTraining::Normalized(g) => self.pass_of(&g, batch, options),
+        }
+    }
+
+    fn pass_of<S: SynthesisNetwork>(
+        &mut self,
+        g: &StyleNetwork<S>,
+        batch: usize,
+        options: &TrainerOptions,
+    ) -> Result<Generated> {
         let shape = [batch, g.z_dim()];
         let z = Z::new(normal(&mut self.random, &shape, g.device())?)?;
         let mixes = f64::from(self.random.uniform()) < options.style_mixing;
         let share = f64::from(self.random.uniform());
-        // From 1 to num_ws - 1, as each code has to have a layer.
-        let cutoff = 1 + (share * (g.num_ws() - 1) as f64) as usize;
+        // From 1 to one less than the layers that have grown, as each code has to have one.
+        let resting = 2 * lod(&self.generator)?.unwrap_or(0.0) as usize;
+        let cutoff = 1 + (share * (g.num_ws() - resting - 1) as f64) as usize;
         let other = Z::new(normal(&mut self.random, &shape, g.device())?)?;
         let mixing = mixes.then_some(Mixing { z: &other, cutoff });
         let words = [self.random.next_u32(), self.random.next_u32()].map(u64::from);
         let noise = Noise::Random { seed: words[0] << 32 | words[1] };
-        let generated = generate(&g, &z, None, mixing, noise)?;
+        let generated = generate(g, &z, None, mixing, noise)?;
         self.generator.insert(W_AVG, generated.w_avg.clone());
         Ok(generated)
     }
@@ -238,10 +272,6 @@ fn phase(weight: f64, interval: Option<usize>, due: impl Fn(usize) -> bool) -> P
         Some(interval) if due(interval) => Phase::Own(interval as f64),
         Some(_) => Phase::None,
     }
-}
-
-fn judge(params: &Params, options: &TrainerOptions) -> Result<StyleGan2Discriminator> {
-    StyleGan2Discriminator::from_params(params.clone(), &options.discriminator)
 }
 
 fn normal(random: &mut Philox, shape: &[usize], device: &Device) -> Result<Tensor> {

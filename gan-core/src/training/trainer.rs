@@ -1,14 +1,13 @@
 //! Training of a StyleGAN2 generator and its discriminator, step by step.
 
 use crate::backend::Device;
-use crate::discriminator::Discriminator;
 use crate::error::{Error, Result};
-use crate::generator::Generator;
-use crate::models::stylegan2::{Config, StyleGan2, StyleGan2Discriminator};
+use crate::models::stylegan2::Config;
 use crate::nn::Params;
 use crate::random::Philox;
 use crate::tensor::Tensor;
-use crate::training::state::State;
+use crate::training::networks::{InTraining, LODS, discriminator as judge};
+use crate::training::state::{State, W_AVG};
 use crate::training::{Adam, PathLength, TrainerOptions};
 
 /// Two networks in training, and everything that the next step depends on.
@@ -77,12 +76,13 @@ impl Trainer {
         Self::new(generator, discriminator, options, random)
     }
 
-    /// Starts with networks that exist, under the names of [`StyleGan2::from_params`] and
-    /// [`StyleGan2Discriminator::from_params`]. The averaged generator starts as the generator.
+    /// Starts with networks that exist, under the names of [`StyleGan2::from_params`](crate::StyleGan2::from_params) or
+    /// [`StyleGan::from_params`](crate::StyleGan::from_params), and of the two discriminators likewise: those of [`Config`]. The
+    /// averaged generator starts as the generator.
     ///
     /// # Errors
     /// [`Error::Argument`] for options out of range, a batch that does not fall into groups of the minibatch standard deviation,
-    /// and networks with labels, which it does not train; [`Error::Weights`] if a tensor is missing, superfluous or misshapen;
+    /// networks with labels, which it does not train, and those that grow without a [growth](TrainerOptions::growth) or the reverse; [`Error::Weights`] if a tensor is missing, superfluous or misshapen;
     /// [`Error::Shape`] if the networks have images of two sizes; [`Error::Device`] if they are on two devices.
     pub fn new(
         generator: Params,
@@ -92,12 +92,9 @@ impl Trainer {
     ) -> Result<Self> {
         options.check()?;
         let [generator, discriminator] = [generator, discriminator].map(|p| p.variables(|_| false));
-        let g = StyleGan2::from_params(generator.clone(), &options.generator)?;
-        let d = StyleGan2Discriminator::from_params(discriminator.clone(), &options.discriminator)?;
-        if g.mapping().w_avg().is_none() {
-            let (expected, found) = ("a tensor".to_owned(), "no such tensor".to_owned());
-            return Err(Error::Weights { name: "mapping.w_avg".into(), expected, found });
-        }
+        generator.require(W_AVG)?;
+        let network = InTraining::new(generator.clone(), options)?;
+        let (g, d) = (network.generator(), judge(&discriminator, options)?);
         if let Some(labels) = [g.label_dim(), d.label_dim()].into_iter().find(|&n| n > 0) {
             return Err(Error::argument("label_dim", "0: labels are not trained", labels));
         }
@@ -109,6 +106,10 @@ impl Trainer {
             let [left, right] = [g.device(), d.device()].map(|device| device.name().to_owned());
             return Err(Error::Device { op: "trainer", left, right });
         }
+        let image_shape = g.image_shape();
+        let [_, h, w] = image_shape;
+        check_growth(options, &generator, &discriminator, h.min(w))?;
+        let device = g.device().clone();
         let state = State {
             average: generator.clone(),
             generator,
@@ -119,8 +120,7 @@ impl Trainer {
             steps: 0,
             random,
         };
-        let device = g.device().clone();
-        Ok(Trainer { options: *options, image_shape: g.image_shape(), device, state })
+        Ok(Trainer { options: *options, image_shape, device, state })
     }
 
     /// One step with real images `[batch, colours, h, w]` in -1 to 1.
@@ -174,5 +174,24 @@ impl Trainer {
     /// The discriminator.
     pub fn discriminator(&self) -> &Params {
         &self.state.discriminator
+    }
+}
+
+/// Networks with a level of detail need to know when to change it, and others have none.
+fn check_growth(
+    options: &TrainerOptions,
+    generator: &Params,
+    discriminator: &Params,
+    size: usize,
+) -> Result<()> {
+    let grows = [generator.get(LODS[0]), discriminator.get(LODS[1])].map(|lod| lod.is_some());
+    match (options.growth, grows) {
+        (Some(growth), [true, true]) => growth.check(size),
+        (None, [false, false]) => Ok(()),
+        (growth, _) => {
+            let expected = "for a generator and a discriminator that grow, and for no others";
+            let found = format!("{growth:?} and networks of which {grows:?}");
+            Err(Error::argument("growth", expected, found))
+        }
     }
 }

@@ -45,7 +45,7 @@ impl Kind {
             Kind::StyleGan2 => {
                 "StyleGAN2 discriminators of NVIDIA (PyTorch and TensorFlow), rosinality and genforce"
             }
-            Kind::StyleGan => "StyleGAN discriminators of genforce",
+            Kind::StyleGan => "StyleGAN discriminators of genforce, and those trained here",
             Kind::PgGan => "PGGAN discriminators of genforce",
         }
     }
@@ -54,7 +54,9 @@ impl Kind {
     fn layouts(self, names: &[&str]) -> Vec<Layout> {
         let any = |marks: &[&str]| names.iter().any(|n| marks.iter().any(|m| n.starts_with(m)));
         let mut found = Vec::new();
-        if self == Kind::StyleGan2 && any(&["b4.out.", "b4.fc."]) {
+        // This crate's own networks that grew have a level of detail.
+        let own = if names.contains(&"lod") { Kind::StyleGan } else { Kind::StyleGan2 };
+        if self == own && any(&["b4.out.", "b4.fc."]) {
             found.push(Layout::Nvidia);
         }
         if self == Kind::StyleGan2 && any(&["final_conv.", "final_linear."]) {

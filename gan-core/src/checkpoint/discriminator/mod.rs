@@ -44,7 +44,11 @@ pub(crate) fn canonical_stylegan2_discriminator(dict: StateDict) -> Result<(Layo
 /// As [`canonical_stylegan2_discriminator`], for StyleGAN.
 pub(crate) fn canonical_stylegan_discriminator(dict: StateDict) -> Result<(Layout, StateDict)> {
     let (layout, prefix) = locate(&dict, Kind::StyleGan)?;
-    let dict = genforce::to_canonical(dict.into_subset(prefix), Kind::StyleGan)?;
+    let dict = dict.into_subset(prefix);
+    let dict = match layout {
+        Layout::Genforce => genforce::to_canonical(dict, Kind::StyleGan)?,
+        _ => dict,
+    };
     Ok((layout, dict))
 }
 

@@ -40,8 +40,8 @@ pub struct StyleGanDiscriminator {
 }
 
 impl StyleGanDiscriminator {
-    /// Opens a discriminator in the layout of genforce, at the top level of the file or under `discriminator.`; its
-    /// configuration follows from names and shapes.
+    /// Opens a discriminator in the layout of genforce, or one that was trained here, at the top level of the file or under
+    /// `discriminator.` or `D.`; its configuration follows from names and shapes.
     ///
     /// # Errors
     /// [`Error::Io`](crate::Error::Io) or [`Error::Format`](crate::Error::Format) if the file cannot be read,
@@ -62,13 +62,24 @@ impl StyleGanDiscriminator {
         device: &Device,
     ) -> Result<Self> {
         let (layout, dict) = checkpoint::canonical_stylegan_discriminator(dict)?;
-        let mut params = Params::upload(dict, device)?;
+        let network = Self::from_params(Params::upload(dict, device)?, options)?;
+        Ok(StyleGanDiscriminator { layout, ..network })
+    }
+
+    /// Builds a discriminator from tensors under this crate's names, such as those of
+    /// [`Config::discriminator`](crate::models::stylegan2::Config::discriminator) of networks that grow. Where they are variables,
+    /// what it computes can be differentiated in them.
+    ///
+    /// # Errors
+    /// [`Error::Weights`](crate::Error::Weights) if a tensor is missing, superfluous or misshapen, and
+    /// [`Error::Argument`](crate::Error::Argument) as [`StyleGanDiscriminator::from_state_dict`].
+    pub fn from_params(mut params: Params, options: &DiscriminatorOptions) -> Result<Self> {
         let (halving, group, lod) = (Halving::Blurred, options.minibatch_std_group, options.lod);
         let network = Growing::new(&mut params, &GrowingOptions { halving, group, lod })?;
         // There is no mapping of labels, and so no learning rate of one.
         let head = LabelHead::new(&mut params, "", network.outputs(), 1.0)?;
         params.finish()?;
-        Ok(StyleGanDiscriminator { network, head, layout })
+        Ok(StyleGanDiscriminator { network, head, layout: Layout::Nvidia })
     }
 
     /// The layout that it was read from.

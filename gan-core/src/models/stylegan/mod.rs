@@ -14,7 +14,7 @@ pub use layer::{Source, Step, SynthesisLayer};
 pub use synthesis::Synthesis;
 
 use crate::backend::Device;
-use crate::checkpoint::{self, StateDict};
+use crate::checkpoint::{self, Layout, StateDict};
 use crate::error::Result;
 use crate::models::StyleNetwork;
 use crate::nn::Params;
@@ -50,12 +50,32 @@ impl StyleGan {
     pub fn from_state_dict(dict: StateDict, options: &Options, device: &Device) -> Result<Self> {
         let fused = |resolution| options.fused_scale.applies(resolution);
         let canonical = checkpoint::canonical_stylegan(dict, &fused)?;
-        let mut params = Params::upload(canonical.dict, device)?;
+        let params = Params::upload(canonical.dict, device)?;
+        Self::build(params, options, canonical.layout, canonical.label_norm_joint)
+    }
+
+    /// Builds a generator from tensors under this crate's names, such as those of
+    /// [`Config::generator`](super::stylegan2::Config::generator) with [`Norm::Adain`](super::stylegan2::Norm::Adain). Where they are
+    /// variables, what it computes can be differentiated in them.
+    ///
+    /// # Errors
+    /// [`Error::Weights`](crate::Error::Weights) if a tensor is missing, superfluous or misshapen, and as
+    /// [`StyleGan::from_state_dict`] for a level of detail.
+    pub fn from_params(params: Params, options: &Options) -> Result<Self> {
+        Self::build(params, options, Layout::Nvidia, false)
+    }
+
+    fn build(
+        mut params: Params,
+        options: &Options,
+        layout: Layout,
+        joint_label_norm: bool,
+    ) -> Result<Self> {
         let lr = options.mapping_lr_multiplier;
-        let mapping = Mapping::new(&mut params, "mapping.", lr, canonical.label_norm_joint)?;
+        let mapping = Mapping::new(&mut params, "mapping.", lr, joint_label_norm)?;
         let synthesis = Synthesis::new(&mut params, "synthesis.", options)?;
         params.finish()?;
-        Self::new(mapping, synthesis, canonical.layout, "synthesis.b4.conv0.affine.weight")
+        Self::new(mapping, synthesis, layout, "synthesis.b4.conv0.affine.weight")
     }
 
     /// At another level of detail, see [`Synthesis::with_lod`].

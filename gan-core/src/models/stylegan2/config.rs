@@ -28,6 +28,16 @@ impl Default for Options {
     }
 }
 
+/// What keeps the size of features in check (StyleGAN2, section 2 and figure 2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Norm {
+    /// Weights are divided by the deviation of features that is to be expected: StyleGAN2.
+    #[default]
+    Demodulation,
+    /// Features are divided by the deviation that they have, before the style: StyleGAN, whose generator it then is.
+    Adain,
+}
+
 /// How blocks hand on their result (StyleGAN2, figure 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Architecture {

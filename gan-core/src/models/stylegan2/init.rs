@@ -2,11 +2,10 @@
 
 use crate::backend::Device;
 use crate::error::{Error, Result};
-use crate::memory;
-use crate::models::stylegan2::{Architecture, DiscriminatorOptions, Options};
+use crate::models::init::New;
+use crate::models::stylegan2::{Architecture, DiscriminatorOptions, Norm, Options};
 use crate::nn::Params;
 use crate::random::Philox;
-use crate::tensor::Tensor;
 
 /// Sizes of a generator and its discriminator that are to be trained.
 ///
@@ -44,6 +43,12 @@ pub struct Config {
     pub generator: Architecture,
     /// How the discriminator's blocks are joined.
     pub discriminator: Architecture,
+    /// What keeps the generator's features in check; AdaIN goes with the architecture `Orig`.
+    pub norm: Norm,
+    /// Whether both networks grow block by block (PGGAN, section 2): each block of the generator makes colours, of which those of the
+    /// last blocks so far show, and each block of the discriminator can see them. The discriminator is
+    /// StyleGAN's then. It goes with `Orig` for both.
+    pub growing: bool,
 }
 
 impl Config {
@@ -60,11 +65,13 @@ impl Config {
             mapping_layers: 8,
             generator: Architecture::Skip,
             discriminator: Architecture::Resnet,
+            norm: Norm::Demodulation,
+            growing: false,
         }
     }
 
     /// The tensors of a generator before training: normal weights, biases of 0, or 1 where they make styles, no noise
-    /// (`Generator` of stylegan2-ada-pytorch).
+    /// (`Generator` of stylegan2-ada-pytorch). With AdaIN, they are those of [`StyleGan::from_params`](crate::StyleGan::from_params).
     ///
     /// # Errors
     /// [`Error::Argument`] for sizes of no network, [`Error::TooLarge`] without the memory.
@@ -75,28 +82,36 @@ impl Config {
         device: &Device,
     ) -> Result<Params> {
         self.check()?;
-        let mut new = New { random, device, params: Params::default() };
+        let mut new = New::start(random, device);
         self.mapping(&mut new, self.z_dim, self.w_dim, options.mapping_lr_multiplier)?;
         new.full("mapping.w_avg", &[self.w_dim], 0.0)?;
+        if self.growing {
+            new.full("synthesis.lod", &[], 0.0)?;
+        }
         let mut previous = None;
         for (r, c) in self.blocks() {
             let block = format!("synthesis.b{r}");
+            if self.norm == Norm::Adain {
+                self.normalized(&mut new, &block, r, [c, previous.unwrap_or(c)])?;
+                previous = Some(c);
+                continue;
+            }
             match previous {
                 None => new.normal(format!("{block}.const"), &[c, r, r], 1.0)?,
                 Some(inputs) => self.styled(&mut new, &format!("{block}.conv0"), r, [c, inputs])?,
             }
             self.styled(&mut new, &format!("{block}.conv1"), r, [c, c])?;
-            if self.generator == Architecture::Skip || r == self.resolution {
+            if self.generator == Architecture::Skip || self.growing || r == self.resolution {
                 let name = format!("{block}.torgb");
                 new.layer(&name, &[self.colours, c, 1, 1])?;
-                new.affine(&name, [c, self.w_dim])?;
+                affine(&mut new, &name, [c, self.w_dim])?;
             }
             if let (Architecture::Resnet, Some(inputs)) = (self.generator, previous) {
                 new.normal(format!("{block}.skip.weight"), &[c, inputs, 1, 1], 1.0)?;
             }
             previous = Some(c);
         }
-        Ok(new.params)
+        Ok(new.finish())
     }
 
     /// The tensors of a discriminator before training: normal weights, biases of 0, one channel of the minibatch standard
@@ -111,12 +126,16 @@ impl Config {
         device: &Device,
     ) -> Result<Params> {
         self.check()?;
-        let mut new = New { random, device, params: Params::default() };
+        let mut new = New::start(random, device);
         let blocks: Vec<_> = self.blocks().collect();
+        if self.growing {
+            new.full("lod", &[], 0.0)?;
+        }
+        let sees_all = self.discriminator == Architecture::Skip || self.growing;
         for pair in blocks.windows(2).rev() {
             let ((_, outputs), (r, c)) = (pair[0], pair[1]);
             let block = format!("b{r}");
-            if self.discriminator == Architecture::Skip || r == self.resolution {
+            if sees_all || r == self.resolution {
                 new.layer(&format!("{block}.fromrgb"), &[c, self.colours, 1, 1])?;
             }
             new.layer(&format!("{block}.conv0"), &[c, c, 3, 3])?;
@@ -126,7 +145,7 @@ impl Config {
             }
         }
         let (r, c) = blocks[0];
-        if self.discriminator == Architecture::Skip {
+        if sees_all {
             new.layer("b4.fromrgb", &[c, self.colours, 1, 1])?;
         }
         new.layer("b4.conv", &[c, c + 1, 3, 3])?;
@@ -137,7 +156,7 @@ impl Config {
             new.layer("b4.out", &[c, c])?;
             self.mapping(&mut new, 0, c, options.mapping_lr_multiplier)?;
         }
-        Ok(new.params)
+        Ok(new.finish())
     }
 
     /// Weights are as large as the learning-rate multiplier makes them small at run time.
@@ -158,9 +177,33 @@ impl Config {
 
     fn styled(&self, new: &mut New<'_>, name: &str, r: usize, [co, ci]: [usize; 2]) -> Result<()> {
         new.layer(name, &[co, ci, 3, 3])?;
-        new.affine(name, [ci, self.w_dim])?;
+        affine(new, name, [ci, self.w_dim])?;
         new.normal(format!("{name}.noise_const"), &[r, r], 1.0)?;
         new.full(format!("{name}.noise_strength"), &[], 0.0)
+    }
+
+    /// A block of StyleGAN: its first starts from a constant of 1, and styles of scale and bias start around 0 (`G_synthesis` of
+    /// stylegan).
+    fn normalized(
+        &self,
+        new: &mut New<'_>,
+        block: &str,
+        r: usize,
+        [co, ci]: [usize; 2],
+    ) -> Result<()> {
+        for (layer, inputs) in [("conv0", ci), ("conv1", co)] {
+            let name = format!("{block}.{layer}");
+            if layer == "conv0" && r == 4 {
+                new.full(format!("{block}.const"), &[co, r, r], 1.0)?;
+                new.full(format!("{name}.bias"), &[co], 0.0)?;
+            } else {
+                new.layer(&name, &[co, inputs, 3, 3])?;
+            }
+            new.layer(&format!("{name}.affine"), &[2 * co, self.w_dim])?;
+            new.normal(format!("{name}.noise_const"), &[r, r], 1.0)?;
+            new.full(format!("{name}.noise_strength"), &[co], 0.0)?;
+        }
+        new.layer(&format!("{block}.torgb"), &[self.colours, co, 1, 1])
     }
 
     /// Resolutions and channels, from the smallest on.
@@ -173,6 +216,16 @@ impl Config {
         let r = self.resolution;
         if !r.is_power_of_two() || !(8..=16384).contains(&r) {
             return Err(Error::argument("resolution", "a power of two from 8 to 16384", r));
+        }
+        let orig = Architecture::Orig;
+        for (what, found, only) in [
+            ("generator architecture", self.generator, self.growing || self.norm == Norm::Adain),
+            ("discriminator architecture", self.discriminator, self.growing),
+        ] {
+            if only && found != orig {
+                let expected = "Orig, with AdaIN or networks that grow";
+                return Err(Error::argument(what, expected, format!("{found:?}")));
+            }
         }
         let sizes = [
             ("channel_base", self.channel_base, r),
@@ -191,37 +244,8 @@ impl Config {
     }
 }
 
-/// Tensors that are being made.
-struct New<'a> {
-    random: &'a mut Philox,
-    device: &'a Device,
-    params: Params,
-}
-
-impl New<'_> {
-    fn normal(&mut self, name: impl Into<String>, shape: &[usize], deviation: f64) -> Result<()> {
-        let len = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
-        let mut values = memory::zeros("weight", len.unwrap_or(usize::MAX))?;
-        self.random.fill_normal(&mut values);
-        values.iter_mut().for_each(|v| *v *= deviation as f32);
-        self.params.insert(name, Tensor::from_vec(values, shape, self.device)?);
-        Ok(())
-    }
-
-    fn full(&mut self, name: impl Into<String>, shape: &[usize], value: f64) -> Result<()> {
-        self.params.insert(name, Tensor::full(value, shape, self.device)?);
-        Ok(())
-    }
-
-    /// Weight and bias.
-    fn layer(&mut self, name: &str, shape: &[usize]) -> Result<()> {
-        self.normal(format!("{name}.weight"), shape, 1.0)?;
-        self.full(format!("{name}.bias"), &shape[..1], 0.0)
-    }
-
-    /// The affine layer of a styled one, `[channels, w_dim]`: its styles start around 1.
-    fn affine(&mut self, name: &str, shape: [usize; 2]) -> Result<()> {
-        self.normal(format!("{name}.affine.weight"), &shape, 1.0)?;
-        self.full(format!("{name}.affine.bias"), &shape[..1], 1.0)
-    }
+/// The affine layer of a styled one, `[channels, w_dim]`: its styles start around 1.
+fn affine(new: &mut New<'_>, name: &str, shape: [usize; 2]) -> Result<()> {
+    new.normal(format!("{name}.affine.weight"), &shape, 1.0)?;
+    new.full(format!("{name}.affine.bias"), &shape[..1], 1.0)
 }

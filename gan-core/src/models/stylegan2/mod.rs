@@ -9,7 +9,7 @@ mod synthesis;
 use std::path::Path;
 
 pub use crate::models::mapping::Mapping;
-pub use config::{Architecture, Options};
+pub use config::{Architecture, Norm, Options};
 pub use discriminator::{DiscriminatorOptions, StyleGan2Discriminator};
 pub use init::Config;
 pub use synthesis::Synthesis;
@@ -91,8 +91,8 @@ impl StyleGan2 {
     }
 }
 
-/// Whether a tensor of that name, of a generator or a discriminator, is trained; filters, stored noise and the average code
-/// are not.
+/// Whether a tensor of that name, of a generator or a discriminator, is trained; filters, stored noise, the average code
+/// and the level of detail are not.
 pub fn is_trained(name: &str) -> bool {
-    !matches!(name.rsplit('.').next(), Some("resample_filter" | "noise_const" | "w_avg"))
+    !matches!(name.rsplit('.').next(), Some("resample_filter" | "noise_const" | "w_avg" | "lod"))
 }

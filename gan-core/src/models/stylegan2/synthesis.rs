@@ -7,6 +7,7 @@ use crate::backend::{Activation, Device, Filter};
 use crate::error::{Error, Result};
 use crate::generator::Projection;
 use crate::latent::{Noise, StyleEntry, StyleKind, Styles, WPlus};
+use crate::models::lod::Lod;
 use crate::models::noise::{NoiseSource, StoredNoise};
 use crate::models::stylegan2::layer::{Modulation, SynthesisLayer, ToRgb};
 use crate::models::stylegan2::{Architecture, Options};
@@ -21,6 +22,8 @@ pub struct Synthesis {
     constant: Tensor,
     blocks: Vec<Block>,
     architecture: Architecture,
+    /// Of a network that grew block by block: the colours of its last blocks show, instead of the sum of all.
+    lod: Option<Lod>,
     layout: Arc<[StyleEntry]>,
 }
 
@@ -138,7 +141,9 @@ impl Block {
 
 impl Synthesis {
     /// Takes `<prefix>b4.const`, `<prefix>b4.conv1`, ...; the number of blocks, their channels and the architecture
-    /// follow from the names and shapes.
+    /// follow from the names and shapes. With `<prefix>lod`, it is a network that grew block by block: each block makes colours, and
+    /// of these, only those of the last show, or the two last while it fades in (PGGAN, figure 2; configurations B
+    /// to D of StyleGAN2's table 1).
     ///
     /// # Errors
     /// [`Error::Weights`] if a tensor is missing or misshapen.
@@ -175,10 +180,24 @@ impl Synthesis {
             channels = block.conv1.outputs();
             blocks.push(block);
         }
-        let architecture = infer_architecture(prefix, &blocks)?;
+        let mut architecture = infer_architecture(prefix, &blocks)?;
+        let lod = match params.get(&format!("{prefix}lod")) {
+            Some(_) => Some(Lod::take(params, &format!("{prefix}lod"), None, blocks.len())?),
+            None => None,
+        };
+        if lod.is_some() {
+            if architecture != Architecture::Skip {
+                return Err(Error::Weights {
+                    name: format!("{prefix}b*.torgb"),
+                    expected: "one in every block of a network with a level of detail".into(),
+                    found: "blocks without".into(),
+                });
+            }
+            architecture = Architecture::Orig;
+        }
         let layout = layout(&blocks);
         check_affine(prefix, &blocks)?;
-        Ok(Synthesis { constant, blocks, architecture, layout })
+        Ok(Synthesis { constant, blocks, architecture, lod, layout })
     }
 
     /// How its blocks are joined.
@@ -210,7 +229,18 @@ impl Synthesis {
         self.blocks.iter().flat_map(Block::convs).map(|(_, conv)| conv).zip(of_convs)
     }
 
-    /// Adds the colours of block `k`, if it has any, to the image so far.
+    /// Number of blocks whose features take part in the image.
+    fn grown(&self) -> usize {
+        let needed = |&k: &usize| self.lod.is_none_or(|lod| lod.needs(self.above(k)));
+        (0..self.blocks.len()).take_while(needed).count()
+    }
+
+    /// Number of blocks after block `k`.
+    fn above(&self, k: usize) -> usize {
+        self.blocks.len() - 1 - k
+    }
+
+    /// Adds the colours of block `k`, if it has any, to the image so far; in a network that grew, blends the two.
     fn colour(
         &self,
         k: usize,
@@ -223,6 +253,11 @@ impl Synthesis {
         // The layout was compared, so there is one, after the block's convolutions.
         let before: usize = self.blocks[..k].iter().map(Block::style_count).sum();
         let style = &styles.tensors()[before + block.convs().count()];
+        if let Some(lod) = self.lod {
+            let colours = || to_rgb.forward(&features.maps, style);
+            let image = lod.blend(self.above(k), features.image.clone(), colours)?;
+            return Ok(Features { image, ..features });
+        }
         let colours = to_rgb.forward(&features.maps, style)?;
         visit(&format!("{}.torgb", block.name), &colours)?;
         let image = match &features.image {
@@ -278,7 +313,7 @@ impl SynthesisNetwork for Synthesis {
     fn stages(&self) -> Vec<Stage> {
         let mut stages = vec![Stage::new("const", self.constant_shape())];
         let mut image = None;
-        for block in &self.blocks {
+        for (k, block) in self.blocks[..self.grown()].iter().enumerate() {
             let [h, w] = block.size;
             for (name, conv) in block.convs() {
                 let maps = [conv.outputs(), h, w];
@@ -289,7 +324,9 @@ impl SynthesisNetwork for Synthesis {
                 let name = format!("{}.{name}", block.name);
                 stages.push(Stage { name, maps, image, around });
             }
-            image = block.to_rgb.as_ref().map(|to_rgb| [to_rgb.outputs(), h, w]);
+            let shows = self.lod.is_none_or(|lod| lod.shows(self.above(k)));
+            let to_rgb = block.to_rgb.as_ref().filter(|_| shows);
+            image = to_rgb.map(|to_rgb| [to_rgb.outputs(), h, w]);
         }
         stages.push(Stage::new("image", self.image_shape()));
         stages
@@ -314,7 +351,9 @@ impl SynthesisNetwork for Synthesis {
         let convs = self.blocks.iter().flat_map(Block::convs);
         let noise = NoiseSource::new(noise, convs.map(|(_, conv)| conv.noise()), styles.batch())?;
         // Of the layers that are going to run.
-        let convs: Vec<_> = self.convs(styles).take(until).skip(features.stage).collect();
+        let grown = self.grown();
+        let last = until.min(2 * grown - 1);
+        let convs: Vec<_> = self.convs(styles).take(last).skip(features.stage).collect();
         let mut modulations = Modulation::all(&convs)?.into_iter();
         while features.stage < until {
             let stage = features.stage;
@@ -330,7 +369,13 @@ impl SynthesisNetwork for Synthesis {
                 (Some(block), Some(modulation)) => {
                     block.first(features, &modulation, noise.as_ref())?
                 }
-                _ => return features.finished(),
+                _ => {
+                    // Blocks that take no part double the image.
+                    for k in grown..self.blocks.len() {
+                        features = self.colour(k, features, styles, visit)?;
+                    }
+                    return features.finished();
+                }
             };
             let name = &self.blocks[k].name;
             visit(&format!("{name}.conv{}", usize::from(is_second)), &features.maps)?;
