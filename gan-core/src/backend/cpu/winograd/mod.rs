@@ -68,14 +68,18 @@ impl Form {
     }
 }
 
+/// Whether a weight is read no faster than a small image is multiplied, so that more matrices of it save nothing: 36 fill 38 MB.
+fn is_large(a: usize, b: usize) -> bool {
+    a * b >= 512 * 512
+}
+
 /// Whether some form beats the direct way for a weight `[a, b, 3, 3]` and a result of that size; at stride 1, which.
 pub(super) fn fastest(a: usize, b: usize, size: [usize; 2]) -> Option<Form> {
     let pixels = size[0] * size[1];
     match () {
         _ if a.min(b) < 16 || pixels < 64 => None,
-        _ if pixels < 256 => Some(Form::F2),
-        // Such a weight's 36 matrices fill 38 MB, which one image reads no faster than it multiplies; 16 are half of that.
-        _ if pixels <= 256 && a * b >= 512 * 512 => Some(Form::F2),
+        _ if pixels <= 64 && is_large(a, b) => None,
+        _ if pixels < 256 || pixels == 256 && is_large(a, b) => Some(Form::F2),
         _ => Some(Form::F4),
     }
 }

@@ -24,7 +24,7 @@ use rayon::prelude::*;
 
 use super::channel::Channel;
 use super::transform::Places;
-use super::{Form, Write};
+use super::{Form, Write, is_large};
 use crate::backend::cpu::View;
 use crate::backend::cpu::microkernel::Microkernel;
 use crate::backend::cpu::packing::{PackKey, PackedMatrix, PackedWeight, Patch};
@@ -54,7 +54,8 @@ const SLACK: usize = 16;
 
 /// Whether this beats the direct way for a weight `[ci, co, 3, 3]` and a result of that size.
 pub(in super::super) fn pays(ci: usize, co: usize, size: [usize; 2]) -> bool {
-    ci.min(co) >= 16 && size[0] * size[1] >= 64
+    let pixels = size[0] * size[1];
+    ci.min(co) >= 16 && pixels >= 64 && (pixels > 256 || !is_large(ci, co))
 }
 
 /// The layer for a whole batch.
