@@ -6,6 +6,8 @@ pub mod device;
 pub mod inspect;
 pub mod model;
 pub mod program;
+#[path = "recognition/mod.rs"]
+pub mod recognition;
 #[path = "training/mod.rs"]
 pub mod training;
 #[path = "world/mod.rs"]
