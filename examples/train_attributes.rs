@@ -77,11 +77,8 @@ fn train(flags: &Flags) -> Result<()> {
         Config { resolution: flags.size, channels: flags.channels.clone(), ..Config::default() };
     let mut random = Philox::new(flags.seed.into());
     let params = config.attributes(data.attributes(), &mut random, &device)?;
-    let settings = [
-        ("seed", flags.seed.to_string()),
-        ("batch", flags.batch.to_string()),
-        ("steps", steps.to_string()),
-    ];
+    // Not the number of steps: a run may go on to another, with the learning rates that this gives.
+    let settings = [("seed", flags.seed.to_string()), ("batch", flags.batch.to_string())];
     let options = AdamOptions { betas: [0.9, 0.99], ..AdamOptions::default() };
     let learner = Learner::new(params, &options, &settings);
     let card = Card::new("attributes", "classifier, AttributeNet", flags.images.is_none());

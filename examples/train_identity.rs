@@ -74,11 +74,8 @@ fn train(flags: &Flags) -> Result<()> {
     }
     let config = Config { resolution: flags.size, channels: flags.channels.clone(), width: 64 };
     let params = config.identity(&mut Philox::new(flags.seed.into()), &device)?;
-    let settings = [
-        ("seed", flags.seed.to_string()),
-        ("batch", flags.batch.to_string()),
-        ("steps", steps.to_string()),
-    ];
+    // Not the number of steps: a run may go on to another, with the learning rates that this gives.
+    let settings = [("seed", flags.seed.to_string()), ("batch", flags.batch.to_string())];
     let options = AdamOptions { betas: [0.9, 0.99], ..AdamOptions::default() };
     let learner = Learner::new(params, &options, &settings);
     let card = Card::new("identity", "image encoder, IdentityNet", flags.images.is_none());

@@ -81,11 +81,8 @@ fn train(flags: &Flags) -> Result<()> {
     let config = Config { resolution: flags.size, channels, width };
     let mut random = Philox::new(flags.seed.into());
     let params = config.segmenter(data.classes().len(), &mut random, &device)?;
-    let settings = [
-        ("seed", flags.seed.to_string()),
-        ("batch", flags.batch.to_string()),
-        ("steps", steps.to_string()),
-    ];
+    // Not the number of steps: a run may go on to another, with the learning rates that this gives.
+    let settings = [("seed", flags.seed.to_string()), ("batch", flags.batch.to_string())];
     let options = AdamOptions { betas: [0.9, 0.99], ..AdamOptions::default() };
     let learner = Learner::new(params, &options, &settings);
     let card = Card::new("segmenter", "Segmenter", flags.images.is_none());

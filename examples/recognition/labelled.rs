@@ -5,6 +5,7 @@ use std::path::Path;
 use gan_core::training::cross_entropy;
 use gan_core::{Attribute, AttributeKind, Device, Image, Result, Tensor};
 
+use super::scores::best;
 use super::table::Table;
 use super::{HELD_OUT, drawn, grainy, parted, pick, stacked, tensor, unusable};
 use crate::world::{Kind, Portrait, World, nth};
@@ -42,6 +43,40 @@ pub fn portrait_attributes() -> Vec<Attribute> {
         },
     };
     Portrait::factors().iter().map(attribute).collect()
+}
+
+/// The attributes that a classifier's scores tell of portraits: those of a hat only where it tells one.
+///
+/// # Errors
+/// When the device fails.
+pub fn predicted(attributes: &[Attribute], scores: &[Tensor]) -> Result<Labels> {
+    let scores = scores.iter().map(Tensor::to_vec::<f32>).collect::<Result<Vec<_>>>()?;
+    let outputs = |a: &Attribute| a.kind.outputs();
+    let n = attributes.first().map_or(0, |a| scores[0].len() / outputs(a));
+    let value = |i: usize, a: &Attribute, scores: &[f32]| {
+        let told = &scores[i * outputs(a)..(i + 1) * outputs(a)];
+        match a.kind {
+            AttributeKind::Range { .. } => told[0],
+            AttributeKind::Choice(_) => best(told) as f32,
+        }
+    };
+    let row = |i: usize| {
+        let values: Vec<f32> =
+            attributes.iter().zip(&scores).map(|(a, scores)| value(i, a, scores)).collect();
+        let mut person = Portrait::default();
+        for (attribute, &value) in attributes.iter().zip(&values) {
+            if let Some(factor) = Portrait::factors().iter().find(|f| f.name == attribute.name) {
+                (factor.set)(&mut person, value);
+            }
+        }
+        let is_hidden = |name: &str| {
+            let factors = Portrait::factors().iter().zip(seen(&person));
+            factors.into_iter().any(|(factor, value)| factor.name == name && value.is_none())
+        };
+        let values = attributes.iter().zip(values);
+        values.map(|(a, value)| (!is_hidden(&a.name)).then_some(value)).collect()
+    };
+    Ok((0..n).map(row).collect())
 }
 
 /// The values of all factors that are seen.
@@ -104,22 +139,34 @@ impl Labelled {
         n: usize,
         device: &Device,
     ) -> Result<(Tensor, Labels)> {
+        let (mut planes, labels) = self.pictures(seed, first, n)?;
+        grainy(&mut planes, n, seed, first);
+        Ok((tensor(planes, n, self.size, device)?, labels))
+    }
+
+    /// The images of [`Labelled::batch`] without noise.
+    ///
+    /// # Errors
+    /// As [`Labelled::batch`].
+    pub fn clean(&self, seed: u32, first: u64, n: usize, device: &Device) -> Result<Tensor> {
+        tensor(self.pictures(seed, first, n)?.0, n, self.size, device)
+    }
+
+    fn pictures(&self, seed: u32, first: u64, n: usize) -> Result<(Vec<f32>, Labels)> {
         let numbers = first..first + n as u64;
-        let (mut planes, labels) = match &self.source {
+        match &self.source {
             Source::Portraits => {
                 let people: Vec<Portrait> = numbers.map(|k| nth(seed, k as u32)).collect();
-                (drawn(&people, self.size)?, people.iter().map(seen).collect())
+                Ok((drawn(&people, self.size)?, people.iter().map(seen).collect()))
             }
             Source::Files { pictures, train, .. } => {
                 let of = |k| &pictures[train[pick(seed, k, train.len())]];
                 let picked: Vec<&(Image, _)> = numbers.map(of).collect();
                 let images: Vec<&Image> = picked.iter().map(|(image, _)| image).collect();
                 let labels: Labels = picked.iter().map(|(_, labels)| labels.clone()).collect();
-                (stacked(&images), labels)
+                Ok((stacked(&images), labels))
             }
-        };
-        grainy(&mut planes, n, seed, first);
-        Ok((tensor(planes, n, self.size, device)?, labels))
+        }
     }
 
     /// At most `n` pictures that are not trained on.

@@ -9,7 +9,7 @@ mod table;
 
 pub use card::{Card, rounded};
 pub use identities::{FIXED, Identities};
-pub use labelled::{Labelled, Labels, portrait_attributes};
+pub use labelled::{Labelled, Labels, portrait_attributes, predicted};
 pub use masks::{Masks, coloured, one_hot};
 pub use scores::{Score, attribute_scores, auc, intersection_over_union};
 
