@@ -17,7 +17,7 @@ use gan_examples::training::{Course, CourseArgs, Lesson};
 use serde_json::{Map, json};
 
 /// Steps of a run, unless the flags say another number.
-const STEPS: u64 = 2000;
+const STEPS: u64 = 1000;
 
 /// Steps from one held-out score in the log to the next, and its people; and those of the card.
 const SCORE_EVERY: u64 = 320;
@@ -39,7 +39,7 @@ struct Flags {
     #[arg(long, default_value_t = 64)]
     size: usize,
     /// Channels of the stages, each of which halves the size
-    #[arg(long, value_delimiter = ',', default_values_t = [32, 64, 96, 128])]
+    #[arg(long, value_delimiter = ',', default_values_t = [24, 48, 64, 96])]
     channels: Vec<usize>,
     /// People of a step, with two pictures each
     #[arg(long, default_value_t = 32)]
