@@ -39,8 +39,11 @@ fn command(folder: &Path, name: &str, flags: &[&str]) -> Command {
     command
 }
 
+/// What is in `flags` takes the place of what is in [`TINY`].
 fn train(folder: &Path, name: &str, flags: &[&str]) -> Output {
-    command(folder, &format!("train_{name}"), &[&TINY, flags].concat()).output().unwrap()
+    let tiny = TINY.chunks(2).filter(|pair| !flags.contains(&pair[0])).flatten().copied();
+    let flags: Vec<&str> = tiny.chain(flags.iter().copied()).collect();
+    command(folder, &format!("train_{name}"), &flags).output().unwrap()
 }
 
 #[track_caller]
@@ -123,7 +126,7 @@ fn folders_of_images() {
     };
     refuse("attributes", &["--labels", "absent.csv"], &["cannot read absent.csv"]);
     let table = ["--labels", "w/pictures.csv"];
-    refuse("attributes", &[&table[..], &["--attributes", "beard"]].concat(), &["beard"]);
+    refuse("attributes", &[&table[..], &["--attributes", "yaw,beard"]].concat(), &["beard"]);
     refuse("identity", &table, &["w/pictures.csv", "none of its columns"]);
     refuse("identity", &["--batch", "12"], &["--batch", "found 12"]);
     refuse("segmenter", &["--masks", "w/images"], &["--masks", "gray values"]);
@@ -142,14 +145,11 @@ fn folders_of_images() {
 #[test]
 fn a_loss_that_is_not_finite_keeps_the_last_good_state() {
     let folder = folder("nan");
-    for name in PROGRAMS {
-        let flags = ["--steps", "50", "--out", name];
-        refused(
-            &train(&folder, name, &[&flags[..], &["--lr", "1e38"]].concat()),
-            &["training step"],
-        );
-        assert!(trained(&folder, name, &flags).contains("goes on after "));
-    }
+    let output = train(&folder, "attributes", &["--steps", "50", "--lr", "1e5", "--out", "x"]);
+    refused(&output, &["training step 1: the loss is"]);
+    // It can be read, and has done all the steps it is asked for.
+    let said = trained(&folder, "attributes", &["--steps", "1", "--out", "x"]);
+    assert!(said.contains("goes on after 1 steps"), "{said}");
 }
 
 /// The system refuses to write more than a few kilobytes into a file.
@@ -211,10 +211,7 @@ fn what_makes_no_sense() {
             (&["--minutes", "nan"], &["--minutes", "NaN"]),
             (&["--seed", "999"], &["--seed", "999"]),
         ] {
-            let kept: Vec<&str> =
-                TINY.chunks(2).filter(|pair| pair[0] != flags[0]).flatten().copied().collect();
-            let flags = [&kept[..], flags, &["--out", "none"]].concat();
-            let output = command(&folder, &format!("train_{name}"), &flags).output().unwrap();
+            let output = train(&folder, name, &[flags, &["--out", "none"]].concat());
             refused(&output, parts);
         }
     }
