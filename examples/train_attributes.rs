@@ -50,7 +50,7 @@ struct Flags {
     #[arg(long, default_value_t = 32)]
     batch: usize,
     /// Greatest learning rate
-    #[arg(long, default_value_t = 0.004)]
+    #[arg(long, default_value_t = 0.016)]
     lr: f64,
     /// Seed of weights and pictures
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..i64::from(HELD_OUT)))]
