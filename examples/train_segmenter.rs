@@ -20,7 +20,7 @@ use gan_examples::training::{Course, CourseArgs, Lesson};
 use serde_json::{Map, json};
 
 /// Steps of a run, unless the flags say another number.
-const STEPS: u64 = 1300;
+const STEPS: u64 = 1000;
 
 /// Steps from one held-out score in the log to the next, and its pictures; and those of the card.
 const SCORE_EVERY: u64 = 320;
@@ -57,7 +57,7 @@ struct Flags {
     #[arg(long, default_value_t = 16)]
     batch: usize,
     /// Greatest learning rate
-    #[arg(long, default_value_t = 0.016)]
+    #[arg(long, default_value_t = 0.02)]
     lr: f64,
     /// Seed of weights and pictures
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..i64::from(HELD_OUT)))]
