@@ -18,7 +18,7 @@ use gan_examples::training::{Course, CourseArgs, Lesson};
 use serde_json::{Map, json};
 
 /// Steps of a run, unless the flags say another number.
-const STEPS: u64 = 2000;
+const STEPS: u64 = 1200;
 
 /// Steps from one held-out score in the log to the next, and its pictures; and those of the card.
 const SCORE_EVERY: u64 = 640;
