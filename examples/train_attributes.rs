@@ -21,7 +21,7 @@ use serde_json::{Map, json};
 const STEPS: u64 = 1200;
 
 /// Steps from one held-out score in the log to the next, and its pictures; and those of the card.
-const SCORE_EVERY: u64 = 640;
+const SCORE_EVERY: u64 = 160;
 const SCORED: usize = 256;
 const SCORED_LAST: usize = 1000;
 

@@ -20,7 +20,7 @@ use serde_json::{Map, json};
 const STEPS: u64 = 1000;
 
 /// Steps from one held-out score in the log to the next, and its people; and those of the card.
-const SCORE_EVERY: u64 = 320;
+const SCORE_EVERY: u64 = 160;
 const SCORED: usize = 128;
 const SCORED_LAST: usize = 500;
 
