@@ -6,6 +6,10 @@ pub mod device;
 pub mod inspect;
 pub mod model;
 pub mod program;
+#[path = "recognition/mod.rs"]
+pub mod recognition;
+#[path = "report/mod.rs"]
+pub mod report;
 #[path = "training/mod.rs"]
 pub mod training;
 #[path = "world/mod.rs"]
