@@ -1,0 +1,2 @@
+//! Placeholder so that the manifest parses.
+fn main() {}
