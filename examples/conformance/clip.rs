@@ -6,7 +6,7 @@ use gan_clip::{
 };
 use gan_core::checkpoint::{HostTensor, StateDict};
 use gan_core::nn::Params;
-use gan_core::{Device, Image, Order, Tensor, grad};
+use gan_core::{Device, Image, Order, grad};
 
 use super::Check;
 use super::array::HostArray;

@@ -112,7 +112,6 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::TextTooLong`] beyond 32768 bytes.
     pub fn ids(&self, text: &str) -> Result<Vec<u32>> {
-        check_length(text)?;
         let text = clean(text)?;
         let mut ids = Vec::new();
         for piece in self.pieces.find_iter(&text) {
