@@ -24,7 +24,7 @@ const STEPS: u64 = 2500;
 /// Steps from one held-out score in the log to the next, and its pictures; and those of the card.
 const SCORE_EVERY: u64 = 256;
 const SCORED: usize = 300;
-const SCORED_LAST: usize = 2000;
+const SCORED_LAST: usize = 1000;
 
 const SIZE: Size = Size { side: 64, image: [96, 3], text: [64, 2], embedding: 64 };
 
@@ -45,7 +45,10 @@ struct Flags {
 }
 
 fn main() -> ExitCode {
-    run(|| train(&flags()?))
+    let mut code = ExitCode::FAILURE;
+    // On a thread of the pool, the many small operations of a step need not be handed over to one.
+    rayon::scope(|_| code = run(|| train(&flags()?)));
+    code
 }
 
 fn train(flags: &Flags) -> Result<()> {

@@ -151,6 +151,8 @@ fn entities_quotes_widths_and_damaged_letters_are_repaired() {
         ("<b>&amp;lt;</b>", "<b><</b>"),
         ("ÃƒÂ© twice", "é twice"),
         ("MENÜ–KARTE “É” Größe² «é»", "menü–karte \"é\" größe² «é»"),
+        ("Ã la carte", "à la carte"),
+        ("RÃ‰SUMÃ‰ Ð¿Ñ€Ð¸Ð²ÐµÑ‚ â‚¬", "résumé привет €"),
         ("é…” cafÃ© â€¦ ã‚«", "é…\" café … カ"),
     ] {
         assert_eq!(clean(text).unwrap(), cleaned, "{text}");

@@ -29,7 +29,8 @@ fn repair_once(text: &str) -> Option<String> {
     let mut repaired = String::with_capacity(text.len());
     let (mut i, mut changed) = (0, false);
     while i < chars.len() {
-        let found = sequence(&chars[i..]);
+        let starts_word = i == 0 || chars[i - 1].is_whitespace();
+        let found = sequence(&chars[i..]).or_else(|| lone_a(&chars[i..]).filter(|_| starts_word));
         repaired.push(found.map_or(chars[i], |(c, _)| c));
         changed |= found.is_some();
         i += found.map_or(1, |(_, len)| len);
@@ -52,6 +53,11 @@ fn sequence(chars: &[char]) -> Option<(char, usize)> {
     let is_sure = matches!(chars[0], 'Â' | 'Ã') || len == 4;
     let meant = chars[1..len].iter().all(|c| is_punctuation(*c));
     (is_sure || !meant).then_some((decoded, len))
+}
+
+/// An à that is a word, whose second byte was a space to somebody and became one.
+fn lone_a(chars: &[char]) -> Option<(char, usize)> {
+    chars.starts_with(&['Ã', ' ']).then_some(('à', 1))
 }
 
 /// The byte that was read as this character, beyond ASCII.
