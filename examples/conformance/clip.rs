@@ -70,7 +70,11 @@ fn by_formula(case: &Case, device: &Device) -> Result<Outputs> {
     let prompts = case.settings.list("prompts")?;
     let prompts: Vec<&str> = prompts.iter().map(|p| p.as_str().unwrap_or_default()).collect();
     if Tokenizer::new().encode(&prompts, Overflow::Refuse)? != tokens(case)? {
-        return Err(Error::tensor("in.tokens", "what the tokenizer makes of the prompts", "others"));
+        return Err(Error::tensor(
+            "in.tokens",
+            "what the tokenizer makes of the prompts",
+            "others",
+        ));
     }
     let clip = Clip::from_params(Params::upload(dict, device)?, &options(&case.settings)?)?;
     network(case, &clip, device)
@@ -117,8 +121,7 @@ fn options(settings: &Settings) -> Result<Options> {
     let tower = |heads: &str| -> Result<TowerOptions> {
         Ok(TowerOptions { heads: settings.count(heads)?, ..TowerOptions::default() })
     };
-    let options =
-        Options { image: tower("vision_heads")?, text: tower("transformer_heads")? };
+    let options = Options { image: tower("vision_heads")?, text: tower("transformer_heads")? };
     match settings.get("act").map(|act| act.as_str().unwrap_or_default()) {
         None | Some("quick_gelu") => Ok(options),
         Some("gelu") => Ok(options.with_activation(Gelu::Exact)),
@@ -173,7 +176,10 @@ fn tokenizer(case: &Case, _: &Device) -> Result<Outputs> {
         out.array(format!("{i}.too_long"), number(usize::from(too_long)));
         out.array(format!("{i}.n_tokens"), number(tokenizer.ids(text)?.len()));
         out.array(format!("{i}.cleaned"), HostArray::text(&clean(text)?));
-        out.array(format!("{i}.decoded"), HostArray::text(&tokenizer.decode(&tokenizer.ids(text)?)));
+        out.array(
+            format!("{i}.decoded"),
+            HostArray::text(&tokenizer.decode(&tokenizer.ids(text)?)),
+        );
     }
     Ok(out)
 }

@@ -57,14 +57,17 @@ pub(super) fn drawn(people: &[Portrait], side: usize, device: &Device) -> Result
 
 /// Which captions say nothing that is not true of which portraits.
 fn truth(people: &[Portrait], captions: &[String]) -> Vec<f32> {
-    let all: Vec<HashSet<String>> =
-        people.iter().map(|p| p.phrases().into_iter().map(|phrase| phrase.text).collect()).collect();
+    let all: Vec<HashSet<String>> = people
+        .iter()
+        .map(|p| p.phrases().into_iter().map(|phrase| phrase.text).collect())
+        .collect();
     let said: Vec<Vec<&String>> = all
         .iter()
         .zip(captions)
         .map(|(own, caption)| own.iter().filter(|text| caption.contains(text.as_str())).collect())
         .collect();
-    let is_true = |own: &HashSet<String>, said: &[&String]| said.iter().all(|text| own.contains(*text));
+    let is_true =
+        |own: &HashSet<String>, said: &[&String]| said.iter().all(|text| own.contains(*text));
     all.iter().flat_map(|own| said.iter().map(|said| f32::from(is_true(own, said)))).collect()
 }
 

@@ -57,8 +57,11 @@ pub fn accuracies(
     let vectors = Tensor::concat(&vectors.iter().collect::<Vec<_>>(), 0)?;
     let mut accuracies = Vec::new();
     for question in questions() {
-        let answers: Vec<Tensor> =
-            question.answers.iter().map(|said| answer(clip, encode, said)).collect::<Result<_>>()?;
+        let answers: Vec<Tensor> = question
+            .answers
+            .iter()
+            .map(|said| answer(clip, encode, said))
+            .collect::<Result<_>>()?;
         let answers = Tensor::concat(&answers.iter().collect::<Vec<_>>(), 0)?;
         let near = cosine(&vectors, &answers)?.to_vec::<f32>()?;
         let (mut right, mut asked) = (0, 0);
@@ -78,8 +81,10 @@ fn answer(
     encode: &dyn Fn(&[String]) -> Result<Tokens>,
     said: &[String],
 ) -> Result<Tensor> {
-    let prompts: Vec<String> =
-        STARTS.iter().flat_map(|start| said.iter().map(move |said| format!("{start}{said}"))).collect();
+    let prompts: Vec<String> = STARTS
+        .iter()
+        .flat_map(|start| said.iter().map(move |said| format!("{start}{said}")))
+        .collect();
     let vectors = normalized(&clip.encode_text(&encode(&prompts)?)?)?;
     Ok(vectors.mean(&[0])?)
 }
@@ -100,7 +105,8 @@ fn questions() -> Vec<Question> {
         names::<HairColour>().map(|c| format!("a person with {kind} {c} hair")).collect()
     };
     let hats = |kind: &str| -> Vec<String> {
-        let article = |hue: &str| if hue.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        let article =
+            |hue: &str| if hue.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
         names::<Hue>().map(|h| format!("a person wearing {} {h} {kind}", article(h))).collect()
     };
     let round = one("a person wearing round glasses");
@@ -108,13 +114,18 @@ fn questions() -> Vec<Question> {
     vec![
         Question {
             name: "glasses",
-            answers: vec![one("a person with no glasses"), [round.clone(), square.clone()].concat()],
+            answers: vec![
+                one("a person with no glasses"),
+                [round.clone(), square.clone()].concat(),
+            ],
             truth: |p| Some(usize::from(p.glasses != Glasses::None)),
         },
         Question {
             name: "round or square glasses",
             answers: vec![round, square],
-            truth: |p| (p.glasses != Glasses::None).then_some(usize::from(p.glasses == Glasses::Square)),
+            truth: |p| {
+                (p.glasses != Glasses::None).then_some(usize::from(p.glasses == Glasses::Square))
+            },
         },
         Question {
             name: "hat",
@@ -157,7 +168,9 @@ fn questions() -> Vec<Question> {
         Question {
             name: "colour of hair (5)",
             answers: names::<HairColour>()
-                .map(|c| ["", "short ", "long "].map(|l| format!("a person with {l}{c} hair")).into())
+                .map(|c| {
+                    ["", "short ", "long "].map(|l| format!("a person with {l}{c} hair")).into()
+                })
                 .collect(),
             truth: |p| Some(p.hair_colour.index() as usize),
         },
@@ -173,12 +186,16 @@ fn questions() -> Vec<Question> {
         },
         Question {
             name: "colour of clothes (6)",
-            answers: names::<Hue>().map(|h| one(&format!("a person wearing {h} clothes"))).collect(),
+            answers: names::<Hue>()
+                .map(|h| one(&format!("a person wearing {h} clothes")))
+                .collect(),
             truth: |p| Some(p.clothes.index() as usize),
         },
         Question {
             name: "colour of eyes (3)",
-            answers: names::<EyeColour>().map(|c| one(&format!("a person with {c} eyes"))).collect(),
+            answers: names::<EyeColour>()
+                .map(|c| one(&format!("a person with {c} eyes")))
+                .collect(),
             truth: |p| Some(p.eye_colour.index() as usize),
         },
     ]

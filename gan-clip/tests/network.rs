@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use gan_clip::{
-    Clip, Error, Gelu, ImageTower, Layout, Options, TowerOptions, Tokens, cosine, normalize,
+    Clip, Error, Gelu, ImageTower, Layout, Options, Tokens, TowerOptions, cosine, normalize,
     preprocess, resize,
 };
 use gan_core::checkpoint::{HostTensor, StateDict};
@@ -157,7 +157,9 @@ fn inputs_of_another_shape_are_errors() {
     let device = Device::cpu();
     for (file, _, side) in FILES {
         let clip = clip(&golden(file)).unwrap();
-        for shape in [&[1, 3, side, side / 2][..], &[1, 1, side, side], &[3, side, side], &[1, 3, 224, 224]] {
+        for shape in
+            [&[1, 3, side, side / 2][..], &[1, 1, side, side], &[3, side, side], &[1, 3, 224, 224]]
+        {
             let images = Tensor::zeros(shape, &device).unwrap();
             assert!(matches!(clip.encode_image(&images), Err(Error::Argument { .. })), "{shape:?}");
         }

@@ -56,7 +56,9 @@ fn the_worst_texts_take_no_time() {
     let nested = format!("&{}", "amp;".repeat(8000));
     let letters: String =
         (0..30_000u64).map(|i| char::from(b'a' + (i * i * 7919 % 1009 % 26) as u8)).collect();
-    for text in [&nested, &letters, &"Ã".repeat(16_000), &"ÃƒÂ".repeat(5000), &"\u{300}".repeat(16_000)] {
+    for text in
+        [&nested, &letters, &"Ã".repeat(16_000), &"ÃƒÂ".repeat(5000), &"\u{300}".repeat(16_000)]
+    {
         tokenizer.ids(text).unwrap();
     }
 }
@@ -77,7 +79,10 @@ fn own_pairs_are_joined_in_their_order() {
     assert_eq!(ids(&tokenizer, "low"), [513]);
     assert_eq!(ids(&tokenizer, "lower"), [512, byte('w'), byte('e'), byte('r') + 256]);
     assert_eq!(ids(&tokenizer, "newlo"), [514, byte('w'), byte('l'), byte('o') + 256]);
-    assert_eq!(tokenizer.decode(&ids(&tokenizer, "low lower <|endoftext|> é")), "low lower <|endoftext|>é ");
+    assert_eq!(
+        tokenizer.decode(&ids(&tokenizer, "low lower <|endoftext|> é")),
+        "low lower <|endoftext|>é "
+    );
 }
 
 #[test]

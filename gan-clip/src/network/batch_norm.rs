@@ -1,8 +1,8 @@
 //! Convolutions with the batch normalisation behind them.
 
+use gan_core::Tensor;
 use gan_core::backend::Conv;
 use gan_core::nn::Params;
-use gan_core::Tensor;
 
 use super::vit::wrong;
 use crate::error::Result;

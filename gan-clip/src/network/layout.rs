@@ -127,10 +127,9 @@ impl Layout {
                 // OpenCLIP's causal mask.
                 "attn_mask",
             ],
-            Layout::HuggingFace => &[
-                "vision_model.embeddings.position_ids",
-                "text_model.embeddings.position_ids",
-            ],
+            Layout::HuggingFace => {
+                &["vision_model.embeddings.position_ids", "text_model.embeddings.position_ids"]
+            }
         };
         for name in buffers {
             if let Some(rank) = params.get(name).map(|t| t.shape().len()) {

@@ -1,7 +1,7 @@
 //! The image tower as a residual network.
 
-use gan_core::backend::{Activation, BiasAct};
 use gan_core::Tensor;
+use gan_core::backend::{Activation, BiasAct};
 use gan_core::nn::{Params, average_downsample2d, bias_act};
 
 use super::attention_pool::AttentionPool;

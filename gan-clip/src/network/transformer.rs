@@ -61,8 +61,9 @@ impl Block {
         options: &TowerOptions,
     ) -> Result<Self> {
         let Names { norms, attention, widening, narrowing, .. } = layout.names();
-        let mut norm =
-            |norm: &str| LayerNorm::new(params, &format!("{name}.{norm}"), Some(width), options.eps);
+        let mut norm = |norm: &str| {
+            LayerNorm::new(params, &format!("{name}.{norm}"), Some(width), options.eps)
+        };
         let norms = [norm(norms[0])?, norm(norms[1])?];
         let heads = options.heads(width)?;
         let attention =
@@ -106,8 +107,7 @@ impl Attention {
             }
             Layout::HuggingFace => {
                 let mut three = |what: &str, shape: &[Option<usize>]| -> Result<Tensor> {
-                    let mut take =
-                        |part| params.take(&format!("{name}.{part}_proj.{what}"), shape);
+                    let mut take = |part| params.take(&format!("{name}.{part}_proj.{what}"), shape);
                     let [q, k, v] = [take("q")?, take("k")?, take("v")?];
                     Ok(Tensor::concat(&[&q, &k, &v], 0)?)
                 };

@@ -50,7 +50,8 @@ pub fn resize(image: &Image, side: usize) -> Result<Image> {
     let (w, h) = (image.width(), image.height());
     let (short, long) = (w.min(h), w.max(h));
     let long = side.checked_mul(long).map(|n| n / short);
-    let (Some(long), 1..=bicubic::MAX_SIDE) = (long.filter(|n| *n <= bicubic::MAX_SIDE), side) else {
+    let (Some(long), 1..=bicubic::MAX_SIDE) = (long.filter(|n| *n <= bicubic::MAX_SIDE), side)
+    else {
         let expected = format!("1, and no side beyond {} pixels", bicubic::MAX_SIDE);
         return Err(Error::argument("side", expected, format!("{side} for {w} x {h} pixels")));
     };

@@ -171,7 +171,11 @@ impl Default for Tokenizer {
 
 impl fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tokenizer(start {}, end {}, {} places)", self.marks[0], self.marks[1], self.context)
+        write!(
+            f,
+            "Tokenizer(start {}, end {}, {} places)",
+            self.marks[0], self.marks[1], self.context
+        )
     }
 }
 

@@ -15,7 +15,7 @@ impl Tokens {
     /// # Errors
     /// [`Error::Tokens`] if there are none, or they are not as many for each.
     pub fn new(ids: Vec<u32>, count: usize) -> Result<Self> {
-        if count == 0 || ids.is_empty() || ids.len() % count != 0 {
+        if count == 0 || ids.is_empty() || !ids.len().is_multiple_of(count) {
             let expected = "at least one prompt, each of the same length from 1".to_owned();
             let found = format!("{} ids for {count} prompts", ids.len());
             return Err(Error::Tokens { expected, found });

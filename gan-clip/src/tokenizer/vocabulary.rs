@@ -53,8 +53,9 @@ impl Vocabulary {
         for (symbol, value) in object {
             let place = || format!("vocab.json, symbol {:?}", shortened(&symbol));
             let id = value.as_u64().and_then(|id| u32::try_from(id).ok());
-            let id =
-                id.ok_or_else(|| Error::vocabulary(place(), "a whole number", shortened(&value.to_string())))?;
+            let id = id.ok_or_else(|| {
+                Error::vocabulary(place(), "a whole number", shortened(&value.to_string()))
+            })?;
             if let Some(other) = owners.insert(id, symbol.clone()) {
                 let found = format!("{id}, the id of {:?}", shortened(&other));
                 return Err(Error::vocabulary(place(), "an id of its own", found));
@@ -85,7 +86,10 @@ impl Vocabulary {
                 Some(word) => (word, &b" "[..]),
                 None => (symbol, &b""[..]),
             };
-            word.chars().filter_map(|c| values.get(&c).copied()).chain(end.iter().copied()).collect()
+            word.chars()
+                .filter_map(|c| values.get(&c).copied())
+                .chain(end.iter().copied())
+                .collect()
         };
         Ok(Vocabulary {
             bytes,
@@ -104,11 +108,11 @@ impl PairEncoding for Vocabulary {
     fn encode(&self, piece: &str, ids: &mut Vec<u32>) {
         let last = piece.len().saturating_sub(1);
         let symbols = piece.bytes().enumerate();
-        let mut word: Vec<u32> =
-            symbols.map(|(i, byte)| self.bytes[usize::from(byte)][usize::from(i == last)]).collect();
+        let mut word: Vec<u32> = symbols
+            .map(|(i, byte)| self.bytes[usize::from(byte)][usize::from(i == last)])
+            .collect();
         let pair_at = |word: &[u32], i: usize| self.pairs.get(&(word[i], word[i + 1])).copied();
-        while let Some((rank, joined)) =
-            (1..word.len()).filter_map(|i| pair_at(&word, i - 1)).min()
+        while let Some((rank, joined)) = (1..word.len()).filter_map(|i| pair_at(&word, i - 1)).min()
         {
             let mut merged = Vec::with_capacity(word.len());
             let mut i = 0;

@@ -19,12 +19,7 @@ impl LayerNorm {
     ///
     /// # Errors
     /// [`Error::Weights`] if a tensor is missing or misshapen, [`Error::Argument`] if `eps` is not positive.
-    pub fn new(
-        params: &mut Params,
-        name: &str,
-        features: Option<usize>,
-        eps: f64,
-    ) -> Result<Self> {
+    pub fn new(params: &mut Params, name: &str, features: Option<usize>, eps: f64) -> Result<Self> {
         if !(eps.is_finite() && eps > 0.0) {
             return Err(Error::argument("layer norm eps", "a positive number", eps));
         }
