@@ -8,6 +8,10 @@ pub mod model;
 #[path = "pairs/mod.rs"]
 pub mod pairs;
 pub mod program;
+#[path = "recognition/mod.rs"]
+pub mod recognition;
+#[path = "report/mod.rs"]
+pub mod report;
 #[path = "training/mod.rs"]
 pub mod training;
 #[path = "world/mod.rs"]

@@ -6,10 +6,9 @@ use gan_clip::{Clip, Overflow, Result, Tokenizer, Tokens, cosine, normalized};
 use gan_core::{Device, Tensor};
 
 use super::batch::drawn;
+use crate::recognition::HELD_OUT;
 use crate::world::{Choice, EyeColour, Glasses, HairColour, Hat, Hue, Portrait, nth};
 
-/// A seed that no network is trained with.
-pub const HELD_OUT: u32 = 999;
 /// Images at once.
 const BATCH: usize = 100;
 /// What prompts begin with: a class is the mean of all.

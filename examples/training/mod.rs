@@ -11,4 +11,5 @@ mod text;
 pub use course::{Course, CourseArgs, Lesson};
 pub use log::Log;
 pub use pictures::Pictures;
+pub(crate) use pictures::read_folder;
 pub use plot::plot;

@@ -27,35 +27,8 @@ impl Pictures {
     /// # Errors
     /// [`Error::Argument`] if there are none, [`Error::Shape`] for one of another size, and as [`Image::open`].
     pub fn open(folder: &Path, size: usize) -> Result<Self> {
-        let io = |source| Error::Io { action: "read", path: folder.to_owned(), source };
-        let entries = fs::read_dir(folder).map_err(io)?;
-        let mut files = Vec::new();
-        for entry in entries {
-            let path = entry.map_err(io)?.path();
-            if Image::check_name(&path).is_ok() {
-                files.push(path);
-            }
-        }
-        if files.is_empty() {
-            let expected = "a folder of .png, .jpg or .jpeg files".into();
-            let found = format!("none in {}", folder.display());
-            return Err(Error::Argument { what: "--images", expected, found });
-        }
-        // The order of a folder's entries is not defined.
-        files.sort_unstable();
-        let read = |path: &PathBuf| {
-            let image = Image::open(path)?;
-            let found = [image.width(), image.height()];
-            match found == [size, size] {
-                true => Ok(image),
-                false => Err(Error::Shape {
-                    op: "--images",
-                    expected: format!("{size} x {size} pixels, as --size asks for"),
-                    found: format!("{} x {} in {}", found[0], found[1], path.display()),
-                }),
-            }
-        };
-        Ok(Pictures::Files(files.par_iter().map(read).collect::<Result<_>>()?))
+        let images = read_folder(folder, size)?;
+        Ok(Pictures::Files(images.into_iter().map(|(_, image)| image).collect()))
     }
 
     /// Images `first..first + n` of a seed, `[n, 3, size, size]` in -1 to 1.
@@ -87,4 +60,40 @@ impl Pictures {
 fn drawn<W: World>(seed: u32, k: u64, size: usize) -> Result<Vec<f32>> {
     // Beyond 2^32 pictures it starts again.
     Ok(image(&nth::<W>(seed, k as u32), size)?.to_planar())
+}
+
+/// All .png, .jpg and .jpeg files of a folder, `size` x `size` pixels each, and their names, which they are sorted by.
+pub(crate) fn read_folder(folder: &Path, size: usize) -> Result<Vec<(String, Image)>> {
+    let io = |source| Error::Io { action: "read", path: folder.to_owned(), source };
+    let entries = fs::read_dir(folder).map_err(io)?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(io)?.path();
+        if Image::check_name(&path).is_ok() {
+            files.push(path);
+        }
+    }
+    if files.is_empty() {
+        let expected = "a folder of .png, .jpg or .jpeg files".into();
+        let found = format!("none in {}", folder.display());
+        return Err(Error::Argument { what: "--images", expected, found });
+    }
+    // The order of a folder's entries is not defined.
+    files.sort_unstable();
+    let name = |path: &Path| {
+        path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned())
+    };
+    let read = |path: &PathBuf| {
+        let image = Image::open(path)?;
+        let found = [image.width(), image.height()];
+        match found == [size, size] {
+            true => Ok((name(path), image)),
+            false => Err(Error::Shape {
+                op: "--images",
+                expected: format!("{size} x {size} pixels, as --size asks for"),
+                found: format!("{} x {} in {}", found[0], found[1], path.display()),
+            }),
+        }
+    };
+    files.par_iter().map(read).collect()
 }

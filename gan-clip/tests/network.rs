@@ -10,7 +10,7 @@ use gan_clip::{
 };
 use gan_core::checkpoint::{HostTensor, StateDict};
 use gan_core::nn::Params;
-use gan_core::{Device, Error as CoreError, Image, Order, Tensor, grad};
+use gan_core::{Device, Error as CoreError, Image, ImageEncoder, Order, Tensor, grad};
 
 fn golden(name: &str) -> StateDict {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../gan-core/tests/golden/clip");
@@ -270,6 +270,14 @@ fn normalisation_of_drawn_images_is_that_of_files_and_differentiable() {
     for (a, b) in normal.to_vec::<f64>().unwrap().iter().zip(file) {
         assert!((a - b).abs() < 1e-5, "{a} {b}");
     }
+    let clip = clip(&golden("vit_openai.safetensors")).unwrap();
+    let images = Tensor::full(0.5, &[1, 3, 32, 32], &Device::cpu()).unwrap();
+    let vectors: Vec<f32> = clip.embed(&images).unwrap().to_vec().unwrap();
+    let normal_images = normalize(&images).unwrap();
+    assert_eq!(vectors, clip.encode_image(&normal_images).unwrap().to_vec::<f32>().unwrap());
+    assert_eq!(clip.dim(), vectors.len());
+    let narrow = Tensor::full(0.5, &[1, 3, 32, 16], &Device::cpu()).unwrap();
+    assert!(matches!(clip.embed(&narrow), Err(CoreError::Shape { .. })));
     assert_eq!(grad(&normal.sum_all().unwrap(), &[&drawn], Order::First).unwrap().len(), 1);
     let rows = Tensor::new(&[3.0f64, 4.0, -6.0, 8.0], &[2, 2], &device).unwrap();
     let cosines: Vec<f64> = cosine(&rows, &rows).unwrap().to_vec().unwrap();

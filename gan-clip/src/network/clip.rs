@@ -6,7 +6,7 @@ use std::path::Path;
 
 use gan_core::checkpoint::StateDict;
 use gan_core::nn::Params;
-use gan_core::{Device, Tensor};
+use gan_core::{Device, ImageEncoder, Tensor};
 
 use super::config::Options;
 use super::layout::Layout;
@@ -14,6 +14,7 @@ use super::resnet::ModifiedResNet;
 use super::text::TextTower;
 use super::vit::Vit;
 use crate::error::{Error, Result};
+use crate::preprocess::normalize;
 use crate::tokenizer::Tokens;
 
 /// Key of the metadata under which a file may carry the text of its `config.json`.
@@ -165,6 +166,25 @@ impl Clip {
     pub fn logits(&self, images: &Tensor, tokens: &Tokens) -> Result<Tensor> {
         let cosine = cosine(&self.encode_image(images)?, &self.encode_text(tokens)?)?;
         Ok(cosine.mul(&self.temperature()?)?)
+    }
+}
+
+/// Images of -1 to 1, as generators draw them.
+impl ImageEncoder for Clip {
+    fn dim(&self) -> usize {
+        self.embedding()
+    }
+
+    fn embed(&self, images: &Tensor) -> gan_core::Result<Tensor> {
+        let vectors = normalize(images).and_then(|images| self.encode_image(&images));
+        vectors.map_err(|error| match error {
+            Error::Core(error) => error,
+            other => gan_core::Error::Shape {
+                op: "clip",
+                expected: format!("images [n, 3, {0}, {0}]", self.resolution()),
+                found: other.to_string(),
+            },
+        })
     }
 }
 

@@ -1,0 +1,59 @@
+//! The card of a trained network: a JSON file beside its weights.
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use gan_core::{Error, Result};
+use serde_json::{Map, Value, json};
+
+/// What there is to know about weights.
+pub struct Card {
+    name: &'static str,
+    is: &'static str,
+    drawn: bool,
+    started: Instant,
+}
+
+impl Card {
+    /// Of a network called `name` that `is` something; `drawn` if it never sees pictures but those that this program draws.
+    pub fn new(name: &'static str, is: &'static str, drawn: bool) -> Self {
+        Card { name, is, drawn, started: Instant::now() }
+    }
+
+    /// Writes it with numbers of the run and held-out scores. The minutes are those of the last call of a run in parts.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write(
+        &self,
+        path: &Path,
+        [parameters, steps, images]: [u64; 3],
+        held_out: Map<String, Value>,
+    ) -> Result<()> {
+        let command: Vec<String> = std::env::args().skip(1).collect();
+        let minutes = self.started.elapsed().as_secs_f64() / 60.0;
+        let mut card = json!({
+            "name": self.name,
+            "is": self.is,
+            "parameters": parameters,
+            "program": format!("train_{} {}", self.name, command.join(" ")),
+            "minutes": rounded(minutes),
+            "steps": steps,
+            "images": images,
+            "held_out": held_out,
+        });
+        if self.drawn {
+            card["data"] =
+                json!("portraits that the program draws; no real person, no outside data");
+            card["licence"] = json!("CC0-1.0");
+        }
+        let io = |source| Error::Io { action: "write", path: path.to_owned(), source };
+        fs::write(path, format!("{card:#}\n")).map_err(io)
+    }
+}
+
+/// To four digits after the point.
+pub fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
