@@ -35,7 +35,7 @@ struct Flags {
     #[arg(long, default_value_t = 64)]
     batch: usize,
     /// Greatest learning rate
-    #[arg(long, default_value_t = 0.002)]
+    #[arg(long, default_value_t = 0.001)]
     lr: f64,
     /// Portraits of the scores of the card
     #[arg(long, default_value_t = 1000)]

@@ -9,7 +9,7 @@ const WINDOWS_1252: [char; 32] = [
 /// A text with the sequences repaired that are UTF-8 beyond reasonable doubt.
 pub(super) fn repair(text: &str) -> String {
     let mut text = text.to_owned();
-    // What was damaged twice is repaired twice. Each repair makes the text shorter.
+    // What was damaged twice is repaired twice. Each repair makes the text shorter, or takes an Ã out of it.
     while let Some(repaired) = repair_once(&text) {
         text = repaired;
     }
