@@ -16,7 +16,7 @@ use gan_examples::program::{Result, flags, run};
 /// Exits with 1 unless every file passed.
 #[derive(Parser)]
 struct Flags {
-    /// Folders to search for .safetensors files, at any depth, or such files themselves
+    /// Folders to search for golden files (.safetensors, .json), at any depth, or such files themselves
     #[arg(required = true, value_name = "DIR")]
     paths: Vec<PathBuf>,
     /// Run on this device only: cpu, reference or cuda:N; by default each file must pass on the first two

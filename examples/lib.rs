@@ -5,6 +5,8 @@ pub mod conformance;
 pub mod device;
 pub mod inspect;
 pub mod model;
+#[path = "pairs/mod.rs"]
+pub mod pairs;
 pub mod program;
 #[path = "recognition/mod.rs"]
 pub mod recognition;

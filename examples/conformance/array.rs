@@ -43,6 +43,11 @@ impl HostArray {
         HostArray { shape: vec![values.len()], values: Values::Integers(values) }
     }
 
+    /// The characters of a text.
+    pub fn text(text: &str) -> Self {
+        Self::integers(text.chars().map(|c| u32::from(c).into()))
+    }
+
     /// An array of floating-point numbers.
     pub fn floats(values: Vec<f64>, shape: &[usize]) -> Self {
         HostArray { shape: shape.to_vec(), values: Values::Floats(values) }

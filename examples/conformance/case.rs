@@ -10,6 +10,7 @@ use gan_core::{Device, Tensor};
 use safetensors::SafeTensors;
 
 use super::array::{HostArray, Values};
+use super::clip::expected_of_text;
 use super::error::{Error, Result};
 use super::settings::Settings;
 
@@ -46,7 +47,33 @@ impl Case {
             return Err(Error::NotACase(format!("{len} bytes are more than any case has")));
         }
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        if path.extension().is_some_and(|e| e == "json") {
+            return Case::of_texts(&fs::read_to_string(path).map_err(io)?, folder);
+        }
         Case::parse(&fs::read(path).map_err(io)?, folder)
+    }
+
+    /// A JSON object with a list `cases` of texts.
+    fn of_texts(json: &str, folder: PathBuf) -> Result<Case> {
+        let settings = Settings::parse(json)?;
+        if settings.list("cases").is_err() {
+            return Err(Error::NotACase("it has no list of `cases`".into()));
+        }
+        let mut tensors = BTreeMap::new();
+        for (i, entry) in settings.sections("cases")?.iter().enumerate() {
+            for (name, array) in expected_of_text(entry)? {
+                tensors.insert(format!("out.{i}.{name}"), array);
+            }
+        }
+        Ok(Case {
+            kind: settings.text("kind").unwrap_or("clip/tokenizer").to_owned(),
+            name: settings.text("case").unwrap_or_default().to_owned(),
+            tolerance: settings.number_or("tolerance", 0.0)?,
+            tolerance_grad: None,
+            settings,
+            folder,
+            tensors,
+        })
     }
 
     fn parse(bytes: &[u8], folder: PathBuf) -> Result<Case> {

@@ -18,7 +18,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A folder without anything to check.
-    #[error("{}: no golden file (*.safetensors) in or below it", .0.display())]
+    #[error("{}: no golden file (*.safetensors, or *.json with cases) in or below it", .0.display())]
     NoFiles(PathBuf),
     /// Bytes that are not what the format asks for.
     #[error("not a usable safetensors file: {0}")]
@@ -55,6 +55,9 @@ pub enum Error {
     /// The library refused.
     #[error(transparent)]
     Edit(#[from] gan_edit::Error),
+    /// The library refused.
+    #[error(transparent)]
+    Clip(#[from] gan_clip::Error),
 }
 
 impl Error {

@@ -1,13 +1,14 @@
 //! Conformance: the library against the outputs of the original implementations.
 //!
 //! A golden file is a safetensors file whose metadata name a `kind` ("area/what") and whose tensors are inputs, weights
-//! and expected results. There is one file an area here, with one function a kind, which computes the results; the rest
+//! and expected results; or a JSON file of texts and what comes of them. There is one file an area here, with one function a kind, which computes the results; the rest
 //! reads, compares and reports. A result that a function does not compute is a failure.
 
 mod array;
 mod biggan;
 mod case;
 mod checkpoints;
+mod clip;
 mod discriminators;
 mod eigen;
 mod error;
@@ -52,6 +53,7 @@ pub fn check_of(kind: &str) -> Option<Check> {
     match area {
         "biggan" => biggan::find(what),
         "checkpoints" => checkpoints::find(what),
+        "clip" => clip::find(what),
         "metrics" => metrics::find(what),
         "pggan" => pggan::find(what),
         "portraits" => portraits::find(what),
@@ -98,11 +100,20 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         let path = entry.path();
         if entry.file_type().map_err(io)?.is_dir() {
             collect(&path, files)?;
-        } else if path.extension().is_some_and(|e| e == "safetensors") && path.is_file() {
+        } else if path.is_file() && may_be_a_case(&path) {
             files.push(path);
         }
     }
     Ok(())
+}
+
+/// Lists of formulas and cards of models are JSON too, which only the content tells.
+fn may_be_a_case(path: &Path) -> bool {
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("safetensors") => true,
+        Some("json") => matches!(Case::open(path), Ok(_) | Err(Error::Setting { .. })),
+        _ => false,
+    }
 }
 
 /// Checks one file on each device.

@@ -12,7 +12,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, View};
 
 /// Number of files below [`GOLDEN`].
-const COUNT: usize = 183;
+const COUNT: usize = 190;
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../gan-core/tests/golden");
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/portraits64.safetensors");
 

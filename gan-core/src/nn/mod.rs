@@ -5,6 +5,8 @@ mod bias_act;
 mod bilinear;
 mod conv;
 mod fir;
+mod gelu;
+mod layer_norm;
 mod linear;
 mod many;
 mod minibatch_std;
@@ -26,6 +28,8 @@ pub use fir::{
     FilterSetup, Padding, average_downsample2d, downsample2d, filter_from_array, filter2d,
     nearest_upsample2d, setup_filter, take_filter, upsample2d,
 };
+pub use gelu::{gelu, quick_gelu};
+pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use many::{affines, demodulations};
 pub use minibatch_std::minibatch_std;

@@ -61,7 +61,11 @@ impl Learner {
     /// # Errors
     /// Those of `loss`; [`Error::Gradient`] if it does not depend on every tensor, [`Error::NotFinite`] if it or a value of the next
     /// state is not finite. Nothing has changed then.
-    pub fn step(&mut self, lr: f64, loss: impl FnOnce(&Params) -> Result<Tensor>) -> Result<f64> {
+    pub fn step<E: From<Error>>(
+        &mut self,
+        lr: f64,
+        loss: impl FnOnce(&Params) -> Result<Tensor, E>,
+    ) -> Result<f64, E> {
         let variables = self.params.variables(|_| true);
         let loss = loss(&variables)?;
         let value = loss.item()?;
