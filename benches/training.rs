@@ -1,14 +1,16 @@
 //! A training step: the gradient of the non-saturating loss in all weights of the generator, and of the logistic loss in
-//! all weights of the discriminator (StyleGAN2, appendix B), without penalties and optimiser.
+//! all weights of the discriminator (StyleGAN2, appendix B), without penalties and optimiser; and the penalties, each the gradient of
+//! a gradient, which lazy regularisation asks for every 16 and every 4 steps.
 
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use gan_core::models::stylegan2::{Config, DiscriminatorOptions, Options, is_trained};
 use gan_core::nn::Params;
+use gan_core::training::{PathLength, r1_penalty};
 use gan_core::{
-    Device, Discriminator, Generator, Order, Philox, Result, StyleGan2, StyleGan2Discriminator,
-    Tensor, Z,
+    Device, Discriminator, Generator, Noise, Order, Philox, Result, Staged, StyleBased, StyleGan2,
+    StyleGan2Discriminator, Tensor, Z,
 };
 
 const BATCH: usize = 16;
@@ -72,6 +74,26 @@ impl Pair {
         let real = d.logits(&self.real, None)?.neg()?.softplus()?.mean_all()?;
         discriminator.gradients(&fake.add(&real)?, Order::First)
     }
+
+    /// Gradients of the R1 penalty of the real images in the discriminator.
+    fn r1(&self) -> Result<Params> {
+        let discriminator = self.discriminator.variables(is_trained);
+        let real = self.real.var();
+        let logits = Self::judge(&discriminator)?.logits(&real, None)?;
+        discriminator.gradients(&r1_penalty(&logits, &real)?.mean_all()?, Order::First)
+    }
+
+    /// Gradients of the path length penalty of half a batch in the generator, as the official code has it.
+    fn path_length(&self) -> Result<Params> {
+        let generator = self.generator.variables(is_trained);
+        let g = StyleGan2::from_params(generator.clone(), &Options::default())?;
+        let z = Z::new(self.z.tensor().slice(0, 0, BATCH / 2)?)?;
+        let w = g.codes(&z, None)?;
+        let images = g.synthesize(&w, Noise::Const)?;
+        let noise = self.real.slice(0, 0, BATCH / 2)?;
+        let path = PathLength::default().penalty(&images, w.tensor(), &noise)?;
+        generator.gradients(&path.penalty.mean_all()?, Order::First)
+    }
 }
 
 fn training(c: &mut Criterion) {
@@ -82,6 +104,8 @@ fn training(c: &mut Criterion) {
     group.bench_function("discriminator", |b| b.iter(|| pair.discriminator_step().expect("step")));
     let both = || (pair.generator_step().expect("step"), pair.discriminator_step().expect("step"));
     group.bench_function("both", |b| b.iter(both));
+    group.bench_function("R1", |b| b.iter(|| pair.r1().expect("penalty")));
+    group.bench_function("path length", |b| b.iter(|| pair.path_length().expect("penalty")));
 }
 
 criterion_group!(benches, training);

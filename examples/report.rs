@@ -9,7 +9,7 @@ use clap::Parser;
 use gan_examples::model::ModelArgs;
 use gan_examples::program::{Bar, Interrupt, Result, flags, run, say, timed};
 use gan_examples::report::{
-    Judged, Shipped, Table, classifier, distances, identity, segmenter, shares,
+    Judged, Shipped, Table, classifier, distances, identity, segmenter, shares, zero_shot,
 };
 
 /// Judges a generator of portraits by the networks that ship with the repository, and these by pictures that they have not seen.
@@ -56,9 +56,9 @@ fn judge(flags: &Flags) -> Result<()> {
         table.push(classifier(net, flags.held_out)?);
         table.push(segmenter(&nets.segmenter, flags.held_out)?);
         table.push(identity(&nets.identity, flags.held_out)?);
+        table.push(zero_shot(flags.held_out, g.generator().device())?);
         Ok(())
     })?;
-    // Sections about other networks go here.
     say("")?;
     say(table)
 }

@@ -5,5 +5,5 @@ mod networks;
 mod table;
 
 pub use generator::{Judged, distances, shares};
-pub use networks::{Shipped, classifier, identity, segmenter};
+pub use networks::{Shipped, classifier, identity, segmenter, zero_shot};
 pub use table::{Section, Table};

@@ -6,6 +6,7 @@ use gan_core::models::recognition::{AttributeNet, IdentityNet, Segmenter};
 use gan_core::{Classifier, Device, ImageEncoder};
 
 use super::Section;
+use crate::pairs;
 use crate::program::Result;
 use crate::recognition::{
     Identities, Labelled, Masks, attribute_scores, auc, intersection_over_union,
@@ -81,5 +82,17 @@ pub fn identity(net: &IdentityNet, count: usize) -> Result<Section> {
     let mean = |of: &[f32]| of.iter().sum::<f32>() / of.len().max(1) as f32;
     section.row("mean product, same person", vec![format!("{:.3}", mean(&same))]);
     section.row("mean product, two people", vec![format!("{:.3}", mean(&different))]);
+    Ok(section)
+}
+
+/// The share of right answers of the shipped CLIP to each question, over so many held-out portraits.
+///
+/// # Errors
+/// If its file is missing or damaged.
+pub fn zero_shot(count: usize, device: &Device) -> Result<Section> {
+    let mut section = Section::new("CLIP, zero-shot, held out", &["accuracy"]);
+    for (question, share) in pairs::zero_shot::of_shipped(count, device)? {
+        section.row(question, vec![format!("{share:.3}")]);
+    }
     Ok(section)
 }
