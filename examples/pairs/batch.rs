@@ -33,7 +33,7 @@ impl Batch {
         // Beyond 2^32 pictures it starts again.
         let first = (k * n as u64) as u32;
         let mut people: Vec<Portrait> = (0..n as u32).map(|i| nth(seed, first + i)).collect();
-        if k % 4 > 0 {
+        if !k.is_multiple_of(4) {
             let one = people[0].clone();
             let mut random = random_state(seed ^ 0x3c6e_f372, first);
             for factor in Portrait::factors() {
