@@ -163,8 +163,6 @@ impl Lesson for Attributes<'_> {
             let kind = if score.is_choice { "accuracy" } else { "r2" };
             scores.insert(score.name, json!({ kind: rounded(score.value) }));
         }
-        let parameters = params.iter().map(|(_, tensor)| tensor.numel() as u64).sum();
-        let numbers = [parameters, self.steps(), self.images()];
-        Ok(self.card.write(&out.join("attributes.json"), numbers, scores)?)
+        Ok(self.card.write(&out.join("attributes.json"), &self.learner, self.images(), scores)?)
     }
 }

@@ -140,8 +140,6 @@ impl Lesson for Pairs<'_> {
         let scores = self.scores(self.flags.held_out)?;
         let scores: Map<_, _> =
             scores.into_iter().map(|(name, v)| (name.to_owned(), rounded(v).into())).collect();
-        let parameters = self.learner.params().iter().map(|(_, t)| t.numel() as u64).sum();
-        let numbers = [parameters, self.steps(), self.images()];
-        Ok(self.card.write(&out.join("clip64.json"), numbers, scores)?)
+        Ok(self.card.write(&out.join("clip64.json"), &self.learner, self.images(), scores)?)
     }
 }

@@ -144,8 +144,6 @@ impl Lesson for People<'_> {
         if self.flags.images.is_none() {
             scores.insert("same_in".into(), json!(FIXED));
         }
-        let parameters = params.iter().map(|(_, tensor)| tensor.numel() as u64).sum();
-        let numbers = [parameters, self.steps(), self.images()];
-        Ok(self.card.write(&out.join("identity.json"), numbers, scores)?)
+        Ok(self.card.write(&out.join("identity.json"), &self.learner, self.images(), scores)?)
     }
 }

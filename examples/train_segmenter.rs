@@ -182,8 +182,6 @@ impl Lesson for Marks<'_> {
         for (name, score) in self.data.classes().iter().zip(&scores) {
             held_out.insert(format!("iou_{name}"), json!(score.map(rounded)));
         }
-        let parameters = params.iter().map(|(_, tensor)| tensor.numel() as u64).sum();
-        let numbers = [parameters, self.steps(), self.images()];
-        Ok(self.card.write(&out.join("segmenter.json"), numbers, held_out)?)
+        Ok(self.card.write(&out.join("segmenter.json"), &self.learner, self.images(), held_out)?)
     }
 }

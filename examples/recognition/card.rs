@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
+use gan_core::training::Learner;
 use gan_core::{Error, Result};
 use serde_json::{Map, Value, json};
 
@@ -21,25 +22,28 @@ impl Card {
         Card { name, is, drawn, started: Instant::now() }
     }
 
-    /// Writes it with numbers of the run and held-out scores. The minutes are those of the last call of a run in parts.
+    /// Writes it with numbers of the run, in which the network saw so many `images`, and held-out scores. The minutes are those of the last
+    /// call of a run in parts.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn write(
         &self,
         path: &Path,
-        [parameters, steps, images]: [u64; 3],
+        learner: &Learner,
+        images: u64,
         held_out: Map<String, Value>,
     ) -> Result<()> {
         let command: Vec<String> = std::env::args().skip(1).collect();
         let minutes = self.started.elapsed().as_secs_f64() / 60.0;
+        let parameters: usize = learner.params().iter().map(|(_, tensor)| tensor.numel()).sum();
         let mut card = json!({
             "name": self.name,
             "is": self.is,
             "parameters": parameters,
             "program": format!("train_{} {}", self.name, command.join(" ")),
             "minutes": rounded(minutes),
-            "steps": steps,
+            "steps": learner.steps(),
             "images": images,
             "held_out": held_out,
         });
