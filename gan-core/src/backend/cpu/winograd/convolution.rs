@@ -10,7 +10,7 @@ use super::channel::Channel;
 use super::scheme::{F2, F4, Geometry, Halved, MOST};
 use super::transform::Transforms;
 use super::weight::packed_weight;
-use super::{Form, Write};
+use super::{Form, Write, cuts_rows};
 use crate::backend::cpu::View;
 use crate::backend::cpu::disjoint::Disjoint;
 use crate::backend::cpu::microkernel::Microkernel;
@@ -48,10 +48,9 @@ impl Convolution<'_> {
         let work =
             panels * self.kernel.nr * rows * channels * self.form.geometry().products.len().pow(2);
         // The bits are the same either way.
-        if panels < 2 * rayon::current_num_threads() {
-            self.few(panels, work, &packed, write)
-        } else {
-            self.many(panels, work, &packed, write)
+        match cuts_rows(panels, self.tiles(), rows) {
+            true => self.few(panels, work, &packed, write),
+            false => self.many(panels, work, &packed, write),
         }
     }
 

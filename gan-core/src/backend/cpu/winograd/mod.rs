@@ -84,6 +84,13 @@ pub(super) fn fastest(a: usize, b: usize, size: [usize; 2]) -> Option<Form> {
     }
 }
 
+/// Whether threads get rows of the weight each and share the factors of all pixels, instead of parts of the image: if these are too
+/// few for all, or if so many rows would be read by each thread that factors are less.
+fn cuts_rows(parts: usize, tiles: usize, rows: usize) -> bool {
+    let threads = rayon::current_num_threads();
+    parts < threads || parts < 2 * threads && rows > tiles
+}
+
 /// `x [n, ci, h, w]`, `weight [co, ci, 3, 3]` to `out [n, co, h', w']`, or, `transposed`, the opposite.
 #[allow(clippy::too_many_arguments)]
 pub(super) fn convolve(

@@ -24,7 +24,7 @@ use rayon::prelude::*;
 
 use super::channel::Channel;
 use super::transform::Places;
-use super::{Form, Write, is_large};
+use super::{Form, Write, cuts_rows, is_large};
 use crate::backend::cpu::View;
 use crate::backend::cpu::microkernel::Microkernel;
 use crate::backend::cpu::packing::{PackKey, PackedMatrix, PackedWeight, Patch};
@@ -87,10 +87,9 @@ impl UpSampling<'_> {
         let tiles: usize = regions.iter().map(Region::tiles).sum();
         let work = tiles * ci * co * PRODUCTS;
         // The bits are the same either way.
-        if regions.len() < 2 * rayon::current_num_threads() {
-            self.few(regions, work, &cut, &packed, write);
-        } else {
-            self.many(regions, work, &cut, &packed, write);
+        match cuts_rows(regions.len(), tiles, co) {
+            true => self.few(regions, work, &cut, &packed, write),
+            false => self.many(regions, work, &cut, &packed, write),
         }
     }
 
