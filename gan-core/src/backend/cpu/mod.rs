@@ -335,7 +335,7 @@ impl Backend for Cpu {
     }
 
     fn run(&self, work: &mut (dyn FnMut() + Send)) {
-        rayon::scope(|_| work());
+        tasks::while_awake(work);
     }
 
     fn fuses(&self, prim: &Prim) -> bool {

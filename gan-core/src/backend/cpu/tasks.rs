@@ -1,7 +1,9 @@
 //! How work is cut into tasks, where these run, and what threads keep from one to the next.
 
 use std::cell::Cell;
+use std::hint::spin_loop;
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::LocalKey;
 
 use rayon::iter::plumbing::{Producer, ProducerCallback};
@@ -10,6 +12,44 @@ use rayon::prelude::*;
 /// Multiply-adds that are worth a thread of their own: about twenty microseconds. Within the pool, threads are often still awake; four
 /// times as much left cores idle in a training step.
 const WORTH: usize = 1 << 20;
+
+/// Threads of the pool that are kept from sleeping, with the one that works.
+const AWAKE: usize = 4;
+
+/// How often such a thread looks for work in vain before it sleeps after all: about a millisecond.
+const PATIENCE: usize = 2000;
+
+/// Runs `work` in the pool, of which some threads wait meanwhile for what it hands over: to be woken for every layer takes a tenth of
+/// the time of a small network.
+pub(super) fn while_awake(work: &mut (dyn FnMut() + Send)) {
+    let is_done = &AtomicBool::new(false);
+    rayon::scope(|scope| {
+        let own = rayon::current_thread_index();
+        for _ in 1..rayon::current_num_threads().min(AWAKE) {
+            // The working thread may find this while it waits for others; it has no time for that.
+            scope.spawn(move |_| {
+                if rayon::current_thread_index() != own {
+                    wait_for_work(is_done);
+                }
+            });
+        }
+        work();
+        is_done.store(true, Ordering::Relaxed);
+    });
+}
+
+/// Takes what others hand over, until there is no more for long: two that each wait within work of the other must not wait forever.
+fn wait_for_work(is_done: &AtomicBool) {
+    let mut in_vain = 0;
+    while in_vain < PATIENCE && !is_done.load(Ordering::Relaxed) {
+        if rayon::yield_now() == Some(rayon::Yield::Executed) {
+            in_vain = 0;
+        } else {
+            in_vain += 1;
+            (0..20).for_each(|_| spin_loop());
+        }
+    }
+}
 
 /// How many of `tasks`, which take so many multiply-adds together, a thread must find to be worth waking; for [`InTasks`].
 pub(super) fn at_once(tasks: usize, multiply_adds: usize) -> usize {
