@@ -46,10 +46,7 @@ struct Flags {
 }
 
 fn main() -> ExitCode {
-    let mut code = ExitCode::FAILURE;
-    // On a thread of the pool, the many small operations of a step need not be handed over to one.
-    rayon::scope(|_| code = run(|| train(&flags()?)));
-    code
+    run(|| train(&flags()?))
 }
 
 fn train(flags: &Flags) -> Result<()> {

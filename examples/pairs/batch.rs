@@ -10,9 +10,6 @@ use rayon::prelude::*;
 use super::Words;
 use crate::world::{Portrait, World, captions, image, nth};
 
-/// What catches the eye, and so is all that a network would learn to tell pictures of a batch apart by.
-const LOUD: [&str; 4] = ["hair_colour", "hat_colour", "clothes", "background"];
-
 /// Portraits with a caption each.
 pub struct Batch {
     /// `[n, 3, side, side]`, normalised.
@@ -24,21 +21,14 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Batch number `k` of a seed, of portraits that come in no other. Those of every other batch have one background and one colour
-    /// of hair, hat and clothes, so that the rest must tell them apart.
+    /// Batch number `k` of a seed, of portraits that come in no other.
     ///
     /// # Errors
     /// For sizes that cannot be drawn.
     pub fn new(seed: u32, k: u64, n: usize, side: usize, device: &Device) -> Result<Self> {
         // Beyond 2^32 pictures it starts again.
         let first = (k * n as u64) as u32;
-        let mut people: Vec<Portrait> = (0..n as u32).map(|i| nth(seed, first + i)).collect();
-        if k % 2 == 1 {
-            let one = people[0].clone();
-            for factor in Portrait::factors().iter().filter(|factor| LOUD.contains(&factor.name)) {
-                people.iter_mut().for_each(|person| (factor.set)(person, (factor.get)(&one)));
-            }
-        }
+        let people: Vec<Portrait> = (0..n as u32).map(|i| nth(seed, first + i)).collect();
         let caption =
             |(i, person): (u32, &Portrait)| captions(person, seed, first + i, 1).remove(0);
         let captions: Vec<String> = (0..).zip(&people).map(caption).collect();

@@ -44,11 +44,12 @@ pub const TEMPLATES: [&str; 8] = [
     "{noun}{tags}",
 ];
 
-/// A caption of a picture, in one of the [`TEMPLATES`], with each true phrase left out half of the time.
+/// A caption of a picture, in one of the [`TEMPLATES`], that says any share of what is true: as often a word or two as nearly everything.
 pub fn caption<W: World>(world: &W, random: &mut RandomState) -> String {
     let template = TEMPLATES[(random.uniform() * TEMPLATES.len() as f64) as usize];
     let mut said = world.phrases();
-    said.retain(|_| random.uniform() < 0.5);
+    let share = random.uniform();
+    said.retain(|_| random.uniform() < share);
     let of = |role: Role| -> Vec<&str> {
         said.iter()
             .filter(|phrase| phrase.role == role)

@@ -61,7 +61,15 @@ impl Learner {
     /// # Errors
     /// Those of `loss`; [`Error::Gradient`] if it does not depend on every tensor, [`Error::NotFinite`] if it or a value of the next
     /// state is not finite. Nothing has changed then.
-    pub fn step<E: From<Error>>(
+    pub fn step<E: From<Error> + Send>(
+        &mut self,
+        lr: f64,
+        loss: impl FnOnce(&Params) -> Result<Tensor, E> + Send,
+    ) -> Result<f64, E> {
+        self.device().run(|| self.advance(lr, loss))
+    }
+
+    fn advance<E: From<Error>>(
         &mut self,
         lr: f64,
         loss: impl FnOnce(&Params) -> Result<Tensor, E>,
@@ -82,6 +90,11 @@ impl Learner {
         }
         (self.params, self.adam) = (params, adam);
         Ok(value)
+    }
+
+    fn device(&self) -> Device {
+        let device = self.params.iter().next().map(|(_, tensor)| tensor.device().clone());
+        device.unwrap_or_else(Device::cpu)
     }
 
     fn finite(&self, what: &str, value: f64) -> Result<()> {
@@ -139,8 +152,7 @@ impl Learner {
         }
         let steps = number(&dict, "steps", path)?;
         check_tensors(&dict, &self.expected(steps))?;
-        let device = self.params.iter().next().map(|(_, tensor)| tensor.device().clone());
-        let device = device.unwrap_or_else(Device::cpu);
+        let device = self.device();
         let part = |prefix| Params::upload(dict.subset(prefix), &device);
         let (params, adam) = (part(NETWORK)?, Adam::resumed(&self.options, steps, part(ADAM)?)?);
         (self.params, self.adam) = (params, adam);
