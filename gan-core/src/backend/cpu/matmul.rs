@@ -56,10 +56,14 @@ fn packed_products(
     let bands_at_once = (TASK / (8 * band_len)).max(1);
     packed.par_chunks_mut(band_len).enumerate().in_tasks(bands_at_once, |(i, packed)| {
         let (values, first) = (&a.values()[i / bands * m * k..][..m * k], i % bands * mr);
-        for r in 0..mr.min(m - first) {
-            for p in 0..k {
-                let at = if trans_a { p * m + first + r } else { (first + r) * k + p };
-                packed[p * mr + r] = values[at];
+        let rows = mr.min(m - first);
+        if trans_a {
+            for (packed, row) in packed.chunks_exact_mut(mr).zip(values.chunks_exact(m)) {
+                packed[..rows].copy_from_slice(&row[first..first + rows]);
+            }
+        } else {
+            for (r, row) in values.chunks_exact(k).skip(first).take(rows).enumerate() {
+                packed[r..].iter_mut().step_by(mr).zip(row).for_each(|(o, &v)| *o = v);
             }
         }
     });
