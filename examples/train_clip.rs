@@ -19,7 +19,7 @@ use gan_examples::training::{Course, CourseArgs, Lesson};
 use serde_json::Map;
 
 /// Steps of a run, unless the flags say another number.
-const STEPS: u64 = 2500;
+const STEPS: u64 = 3600;
 /// Steps from one held-out score in the log to the next, and its pictures.
 const SCORE_EVERY: u64 = 256;
 const SCORED: usize = 300;
@@ -105,7 +105,7 @@ impl Lesson for Pairs<'_> {
 
     fn step(&mut self) -> Result<Vec<Option<f64>>> {
         let Flags { seed, batch, lr, .. } = *self.flags;
-        let pairs = Batch::new(seed, self.steps(), batch, SIZE.side, &self.device)?;
+        let pairs = Batch::new(seed, [self.steps(), self.steps], batch, SIZE.side, &self.device)?;
         let lr = rate(lr, self.steps(), self.steps);
         let (words, options) = (&self.words, &self.options);
         let value = self.learner.step(lr, |params: &Params| -> gan_clip::Result<_> {
