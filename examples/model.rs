@@ -81,8 +81,11 @@ impl ModelArgs {
         Ok(g.with_estimated_average(4096, 0, labels.as_ref())?)
     }
 
-    /// The label of one code.
-    fn labels(&self, g: &dyn Generator) -> Result<Option<Labels>> {
+    /// The label of one code, `[1, label_dim]`, if the network takes one.
+    ///
+    /// # Errors
+    /// For a class that is missing, not wanted, or not there.
+    pub fn labels(&self, g: &dyn Generator) -> Result<Option<Labels>> {
         match (self.class, g.label_dim()) {
             (None, 0) => Ok(None),
             (Some(class), 0) => Err(unwanted("--class", "this network is not conditional", class)),

@@ -49,7 +49,7 @@ fn judge(flags: &Flags) -> Result<()> {
     let mut table = Table::default();
     table.push(timed("distances", || {
         let bar = &mut Bar::new("paths", &interrupt)?;
-        distances(&g, net, &generated, &real, flags.paths, bar)
+        distances(&g, &flags.model, net, &generated, &real, flags.paths, bar)
     })?);
     table.push(shares(net, &generated, &real[0]));
     timed("held out", || {

@@ -218,9 +218,9 @@ fn path_length(case: &Case, _: &Device) -> Result<Outputs> {
     number(&mut out, "ppl", score.score);
     let (a, b, t) = (rows(case, "a")?, rows(case, "b")?, rows(case, "t")?.column(0).to_owned());
     let at = |t: &Array1<f64>| slerp(&a.view(), &b.view(), &t.view());
-    let start = at(&t);
+    let start = at(&t)?;
     let epsilon = case.settings.number_or("epsilon", 1e-4)?;
-    matrix(&mut out, "slerp_eps_difference", &(at(&(&t + epsilon)) - &start));
+    matrix(&mut out, "slerp_eps_difference", &(at(&(&t + epsilon))? - &start));
     matrix(&mut out, "slerp", &start);
     Ok(out)
 }

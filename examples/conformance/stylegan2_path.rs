@@ -88,7 +88,7 @@ fn slerp_lerp(case: &Case, device: &Device) -> Result<Outputs> {
     let mut out = Outputs::default();
     for (i, epsilon) in [0.0, case.settings.number_or("epsilon", 1e-4)?].into_iter().enumerate() {
         let t = &t + epsilon;
-        let circle = slerp(&a.view(), &b.view(), &t.view());
+        let circle = slerp(&a.view(), &b.view(), &t.view())?;
         let line = &a + &((&b - &a) * &t.insert_axis(Axis(1)));
         for (name, points) in [("y", circle), ("lerp", line)] {
             out.tensor(format!("{name}{i}"), &Tensor::from_array(&points, device)?)?;

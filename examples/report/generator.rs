@@ -132,6 +132,7 @@ fn shrunk(images: &Tensor, side: usize) -> gan_core::Result<Tensor> {
 /// As [`perceptual_path_length`].
 pub fn distances(
     g: &AnyGenerator,
+    flags: &ModelArgs,
     net: &AttributeNet,
     generated: &Judged,
     real: &[Judged; 2],
@@ -151,8 +152,8 @@ pub fn distances(
     row("precision", format!("{:.3}", precision(&truth, &fake, NEIGHBOURS)?));
     row("recall", format!("{:.3}", recall(&truth, &fake, NEIGHBOURS)?));
     let path = match g {
-        AnyGenerator::StyleGan2(g) => Some(path_length(g, net, paths, progress)?),
-        AnyGenerator::StyleGan(g) => Some(path_length(g, net, paths, progress)?),
+        AnyGenerator::StyleGan2(g) => Some(path_length(g, flags, net, paths, progress)?),
+        AnyGenerator::StyleGan(g) => Some(path_length(g, flags, net, paths, progress)?),
         AnyGenerator::PgGan(_) | AnyGenerator::BigGan(_) => None,
     };
     row("PPL-attributes", path.map_or("it has no w".into(), |v| format!("{v:.2}")));
@@ -161,6 +162,7 @@ pub fn distances(
 
 fn path_length<S: SynthesisNetwork>(
     g: &StyleNetwork<S>,
+    flags: &ModelArgs,
     net: &AttributeNet,
     paths: usize,
     progress: &mut dyn Progress,
@@ -169,8 +171,9 @@ fn path_length<S: SynthesisNetwork>(
         let seen = |x: &Tensor| shrunk(&x.affine(1.0 / 127.5, -1.0)?, net.resolution());
         perceptual_distance(net, &seen(a)?, &seen(b)?)
     };
-    let options = PathLengthOptions::default();
-    Ok(perceptual_path_length(g, &options, [paths, BATCH], 0, &distance, progress)?.score)
+    let (label, options) = (flags.labels(g)?, PathLengthOptions::default());
+    let counts = [paths, BATCH];
+    Ok(perceptual_path_length(g, label.as_ref(), &options, counts, 0, &distance, progress)?.score)
 }
 
 /// For each attribute and each of its values, or quarters of its range, the share of images that have it: among those generated and among

@@ -49,9 +49,7 @@ impl FeatureStats {
             let expected = format!("[n, {}]", self.sum.len());
             return Err(Error::shape("features", expected, features.shape()));
         }
-        if features.iter().any(|v| !v.is_finite()) {
-            return Err(Error::argument("features", "finite numbers", "NaN or infinity"));
-        }
+        check_finite(features)?;
         self.count += features.nrows();
         self.sum += &features.sum_axis(ndarray::Axis(0));
         self.products += &features.t().dot(features);
@@ -126,6 +124,9 @@ pub fn frechet_distance(
         let expected = format!("means [{len}] and covariances [{len}, {len}]");
         return Err(Error::shape("frechet distance", expected, (means[1].len(), found)));
     }
+    if means.iter().any(|mean| mean.iter().any(|v| !v.is_finite())) {
+        return Err(Error::argument("means", "finite numbers", "NaN or infinity"));
+    }
     let [a, b] = covariances.map(|c| Mat::from_fn(len, len, |i, j| c[[i, j]]));
     let (values, vectors) = eigen(&a)?;
     let scaled = Mat::from_fn(len, len, |i, j| vectors[(i, j)] * values[j].max(0.0).sqrt());
@@ -136,6 +137,14 @@ pub fn frechet_distance(
     let apart: f64 = means[0].iter().zip(means[1]).map(|(a, b)| (a - b).powi(2)).sum();
     let traces: f64 = (0..len).map(|i| a[(i, i)] + b[(i, i)]).sum();
     Ok(apart + traces - 2.0 * cross)
+}
+
+/// Whether features can be measured: one NaN would hide in a count of neighbours, or take a whole mean with it.
+pub(super) fn check_finite(features: &ArrayView2<'_, f64>) -> Result<()> {
+    match features.iter().all(|v| v.is_finite()) {
+        true => Ok(()),
+        false => Err(Error::argument("features", "finite numbers", "NaN or infinity")),
+    }
 }
 
 /// Eigenvalues and eigenvectors, as columns, of a symmetric matrix.

@@ -3,12 +3,13 @@
 use ndarray::{ArrayView2, Axis};
 
 use crate::error::{Error, Result};
+use crate::metric::features::check_finite;
 
 /// The unbiased squared maximum mean discrepancy of two sets of features `[n, len]` under the kernel `(x.y / len + 1)^3`.
 /// Both sets have the same number of at least two images.
 ///
 /// # Errors
-/// [`Error::Shape`] if sizes differ, [`Error::Argument`] for fewer than two images.
+/// [`Error::Shape`] if sizes differ, [`Error::Argument`] for fewer than two images or features that are not finite.
 pub fn kernel_distance(real: &ArrayView2<'_, f64>, fake: &ArrayView2<'_, f64>) -> Result<f64> {
     let (m, len) = real.dim();
     if fake.dim() != (m, len) {
@@ -21,6 +22,7 @@ pub fn kernel_distance(real: &ArrayView2<'_, f64>, fake: &ArrayView2<'_, f64>) -
             format!("{m} of {len} numbers"),
         ));
     }
+    [real, fake].into_iter().try_for_each(check_finite)?;
     let sum = |x: &ArrayView2<'_, f64>, y: &ArrayView2<'_, f64>, diagonal: bool| {
         let kernel = x.dot(&y.t()).mapv(|dot| (dot / len as f64 + 1.0).powi(3));
         let own: f64 = if diagonal { 0.0 } else { kernel.diag().sum() };

@@ -1,5 +1,5 @@
 //! How good generated images are, and how alike two images are: numbers on features, which some network has computed, or on
-//! pixels. None of them knows a network.
+//! pixels. None but the path length of a generator knows a network.
 //!
 //! ```
 //! use gan_core::metric::FeatureStats;

@@ -36,7 +36,7 @@ pub struct PathLengthOptions {
 }
 
 impl Default for PathLengthOptions {
-    /// `ppl2_wend` of stylegan2-ada-pytorch, which the StyleGAN2 paper reports, without its crop for faces.
+    /// `ppl2_wend` of stylegan2-ada-pytorch: ends of ways in W, nothing cropped.
     fn default() -> Self {
         PathLengthOptions { space: LatentSpace::W, epsilon: 1e-4, full: false, crop: false }
     }
@@ -77,33 +77,49 @@ pub fn path_length_score(distances: &[f64]) -> Result<PathLengthScore> {
     Ok(PathLengthScore { score: sum / count as f64, low, high, count })
 }
 
-/// Points on great circles: from each row of `a [n, len]` the part `t` of the way to that of `b`, all scaled to unit length
+/// Points on great circles: from each row of `a [n, len]` the part `t [n]` of the way to that of `b [n, len]`, all scaled to unit length
 /// (Shoemake 1985).
+///
+/// # Errors
+/// [`Error::Shape`] if sizes differ, [`Error::Argument`] for a row without a direction, and for two that point in opposite ones, which many
+/// circles join.
 pub fn slerp(
     a: &ArrayView2<'_, f64>,
     b: &ArrayView2<'_, f64>,
     t: &ArrayView1<'_, f64>,
-) -> Array2<f64> {
+) -> Result<Array2<f64>> {
+    if b.dim() != a.dim() || t.len() != a.nrows() {
+        let found = (b.shape(), t.len());
+        return Err(Error::shape("slerp", format!("{:?} and as many places", a.shape()), found));
+    }
     let unit = |v: Array1<f64>| {
         let len = v.dot(&v).sqrt();
-        v / len
+        (len > 0.0 && len.is_finite()).then(|| v / len)
     };
     let mut out = Array2::zeros(a.raw_dim());
     for (i, mut out) in out.rows_mut().into_iter().enumerate() {
-        let (a, b) = (unit(a.row(i).to_owned()), unit(b.row(i).to_owned()));
+        let no_way =
+            || Error::argument("slerp", "rows with a way between them", format!("row {i}"));
+        let [a, b] = [a, b].map(|rows| unit(rows.row(i).to_owned()));
+        let (a, b) = a.zip(b).ok_or_else(no_way)?;
         let dot = a.dot(&b);
-        let aside = unit(&b - &(&a * dot));
         let angle = t[i] * dot.clamp(-1.0, 1.0).acos();
-        out.assign(&unit(a * angle.cos() + aside * angle.sin()));
+        let point = match unit(&b - &(&a * dot)) {
+            Some(aside) => unit(a * angle.cos() + aside * angle.sin()).ok_or_else(no_way)?,
+            // Both point in the same direction.
+            None if dot > 0.0 => a,
+            None => return Err(no_way()),
+        };
+        out.assign(&point);
     }
-    out
+    Ok(out)
 }
 
 /// The codes at `t` and at `t + epsilon` on the way from `z[0] [n, z_dim]` to `z[1]`.
 ///
 /// # Errors
 /// [`Error::Shape`] if numbers of codes differ, [`Error::Latent`] for codes of another length, [`Error::Argument`] if labels
-/// are missing or not wanted.
+/// are missing or not wanted, and as [`slerp`].
 pub fn path_ends(
     g: &dyn StyleBased,
     z: [&Z; 2],
@@ -127,7 +143,7 @@ pub fn path_ends(
     let end = |epsilon: f64| -> Result<WPlus> {
         let t: Array1<f64> = t.iter().map(|t| t + epsilon).collect();
         let moved = match options.space {
-            LatentSpace::Z => slerp(&a.view(), &b.view(), &t.view()),
+            LatentSpace::Z => slerp(&a.view(), &b.view(), &t.view())?,
             LatentSpace::W => {
                 let t = t.insert_axis(ndarray::Axis(1));
                 Zip::from(&a).and(&b).and_broadcast(&t).map_collect(|a, b, t| a + (b - a) * t)
@@ -183,14 +199,18 @@ pub fn metric_image(images: &Tensor, crop: bool) -> Result<Tensor> {
     }
 }
 
-/// The path length of a generator over `samples` pairs of random codes, `batch` at a time.
+/// The path length of a generator over `samples` pairs of random codes, `batch` at a time; of a conditional one, under one label
+/// `[1, label_dim]`.
 ///
-/// Noise is the network's own, the same at both ends. Codes and places are drawn by `seed`.
+/// Noise is the network's own, the same at both ends and for all codes, where `PPLSampler` draws it anew for each batch. Codes and places are
+/// drawn by `seed`.
 ///
 /// # Errors
-/// [`Error::Argument`] for no samples or an empty batch, [`Error::Cancelled`] if `progress` asks to stop, and those of `distance`.
+/// [`Error::Argument`] for no samples, an empty batch, and a label that is missing or not wanted, [`Error::Shape`] for one of another length or
+/// number; [`Error::Cancelled`] if `progress` asks to stop; those of `distance`.
 pub fn perceptual_path_length(
     g: &dyn StyleBased,
+    label: Option<&Labels>,
     options: &PathLengthOptions,
     [samples, batch]: [usize; 2],
     seed: u64,
@@ -217,11 +237,78 @@ pub fn perceptual_path_length(
         let place =
             |random: &mut Philox| if options.full { f64::from(random.uniform()) } else { 0.0 };
         let t: Vec<f64> = (0..n).map(|_| place(&mut random)).collect();
-        let ends = path_ends(g, [&z[0], &z[1]], &t, None, options)?;
+        let labels = match label {
+            None => None,
+            Some(label) => Some(Labels::new(label.tensor().expand(&[n, g.label_dim()])?)?),
+        };
+        let ends = path_ends(g, [&z[0], &z[1]], &t, labels.as_ref(), options)?;
         let image = |w: &WPlus| metric_image(&g.synthesize(w, Noise::Const)?, options.crop);
         let apart = distance(&image(&ends[0])?, &image(&ends[1])?)?;
         distances.extend(apart.scale(options.epsilon.powi(-2))?.to_vec::<f64>()?);
         report(progress, distances.len(), samples)?;
     }
     path_length_score(&distances)
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::models::stylegan2::{Config, Options};
+    use crate::{Device, StyleGan2};
+
+    #[test]
+    fn rows_without_one_way_between_them_are_refused() {
+        let at =
+            |a: Array2<f64>, b: Array2<f64>, t: Array1<f64>| slerp(&a.view(), &b.view(), &t.view());
+        let quarter = at(array![[2.0, 0.0]], array![[0.0, 3.0]], array![0.5]).unwrap();
+        assert!((quarter[[0, 0]] - 0.5f64.sqrt()).abs() < 1e-12, "{quarter}");
+        // Nothing between: that place itself.
+        assert_eq!(
+            at(array![[2.0, 0.0]], array![[3.0, 0.0]], array![0.5]).unwrap(),
+            array![[1.0, 0.0]]
+        );
+        for b in [array![[-3.0, 0.0]], array![[0.0, 0.0]], array![[f64::NAN, 0.0]], array![[1.0]]] {
+            assert!(at(array![[2.0, 0.0]], b.clone(), array![0.5]).is_err(), "{b}");
+        }
+        assert!(at(array![[2.0, 0.0]], array![[0.0, 3.0]], array![]).is_err());
+    }
+
+    #[test]
+    fn a_conditional_network_needs_a_label() {
+        let device = Device::cpu();
+        let config = Config {
+            channel_base: 64,
+            channel_max: 8,
+            z_dim: 4,
+            w_dim: 4,
+            mapping_layers: 2,
+            ..Config::new(8)
+        };
+        let mut random = Philox::new(0);
+        let mut params = config.generator(&Options::default(), &mut random, &device).unwrap();
+        for (name, shape) in
+            [("embed.weight", vec![4, 3]), ("embed.bias", vec![4]), ("fc0.weight", vec![4, 8])]
+        {
+            let mut values = vec![0.0; shape.iter().product()];
+            random.fill_normal(&mut values);
+            params.insert(
+                format!("mapping.{name}"),
+                Tensor::from_vec(values, &shape, &device).unwrap(),
+            );
+        }
+        let g = StyleGan2::from_params(params, &Options::default()).unwrap();
+        let apart =
+            |a: &Tensor, b: &Tensor| a.sub(b)?.square()?.mean(&[1, 2, 3])?.reshape(&[a.shape()[0]]);
+        let options = PathLengthOptions { epsilon: 1e-2, ..PathLengthOptions::default() };
+        let of = |label: Option<&Labels>| {
+            perceptual_path_length(&g, label, &options, [5, 2], 0, &apart, &mut ())
+        };
+        let label = |class: &[usize], classes| Labels::one_hot(class, classes, &device).unwrap();
+        let scores = [0, 1].map(|class| of(Some(&label(&[class], 3))).unwrap().score);
+        assert!(scores[0] > 0.0 && scores[0] != scores[1], "{scores:?}");
+        assert!(of(None).is_err() && of(Some(&label(&[0], 4))).is_err());
+        assert!(of(Some(&label(&[0, 1, 2], 3))).is_err());
+    }
 }

@@ -39,19 +39,21 @@ pub struct Phase {
 /// expect higher values than of networks that were trained in one piece.
 ///
 /// # Errors
-/// [`Error::Shape`] for fewer than 2 frames or less than 32 pixels a side, [`Error::Argument`] for frames that are not finite, where
+/// [`Error::Shape`] for fewer than 2 frames, less than 32 pixels a side, or one side far longer than the other, [`Error::Argument`] for frames that are not finite, where
 /// nothing moves or there are no details.
 pub fn phase(frames: &Tensor) -> Result<Phase> {
-    let [t, _, h, w] = frames.dims4("phase")?;
-    if t < 2 || h.min(w) < LEAST {
-        let expected = format!("at least 2 frames of {LEAST} pixels a side");
-        return Err(Error::shape("phase", expected, frames.shape()));
-    }
-    let mut frames = frames.detach();
-    while frames.shape()[2].max(frames.shape()[3]) > LARGEST {
+    let [t, _, mut h, mut w] = frames.dims4("phase")?;
+    let (shape, mut frames) = (frames.shape(), frames.detach());
+    while h.max(w) > LARGEST && h.min(w) > LEAST {
         frames = average_downsample2d(&frames)?;
+        [_, _, h, w] = frames.dims4("phase")?;
     }
-    let [.., h, w] = frames.dims4("phase")?;
+    if t < 2 || h.min(w) < LEAST || h.max(w) > LARGEST {
+        let expected = format!(
+            "at least 2 frames whose sides, halved until none is over {LARGEST} pixels, are at least {LEAST}"
+        );
+        return Err(Error::shape("phase", expected, shape));
+    }
     let coarsest = h.min(w) as f64 / 24.0;
     let picture = blurred(&frames, coarsest)?;
     let details = blurred(&frames, FINEST)?.sub(&picture)?;
@@ -188,7 +190,9 @@ mod tests {
     #[test]
     fn what_says_nothing_is_refused() {
         let device = Device::cpu();
-        for shape in [[1, 3, 64, 64], [4, 3, 31, 64], [4, 3, 64, 31]] {
+        // Halved until the long side can be measured, of the short one too little is left.
+        let long = [[2, 1, 32, 8192], [2, 1, 1024, 64]];
+        for shape in [[1, 3, 64, 64], [4, 3, 31, 64], [4, 3, 64, 31]].into_iter().chain(long) {
             assert!(phase(&Tensor::zeros(&shape, &device).unwrap()).is_err(), "{shape:?}");
         }
         // Nothing there, nothing moves, and no number.
