@@ -59,8 +59,12 @@ fn what_is_not_finite_changes_nothing() {
     let before = learner.params().to_state_dict().unwrap();
     let error = learner.step(0.1, |params| loss(params, 3)?.affine(f64::NAN, 0.0)).unwrap_err();
     assert!(matches!(error, Error::NotFinite { step: 3, .. }), "{error}");
-    let error = learner.step(f64::INFINITY, |params| loss(params, 3)).unwrap_err();
+    let error = learner.step(f64::MAX, |params| loss(params, 3)).unwrap_err();
     assert!(matches!(error, Error::NotFinite { step: 3, .. }), "{error}");
+    for lr in [f64::INFINITY, f64::NAN, -0.1] {
+        let error = learner.step(lr, |params| loss(params, 3)).unwrap_err();
+        assert!(matches!(error, Error::Argument { what: "lr", .. }), "{error}");
+    }
     assert_eq!(learner.steps(), 3);
     assert_eq!(learner.params().to_state_dict().unwrap(), before);
 }
@@ -84,11 +88,12 @@ fn other_files_are_refused_and_change_nothing() {
         shape: shape.to_vec(),
         data: vec![value; shape.iter().product()],
     };
-    let cases: [(Vec<u8>, &str); 8] = [
+    let cases: [(Vec<u8>, &str); 9] = [
         (bytes[..bytes.len() - 1].to_vec(), "not a usable"),
         (b"no state".to_vec(), "not a usable"),
         (rewritten(&|d| d.set_metadata("format", "other")), "no state of a training run"),
         (rewritten(&|d| d.set_metadata("steps", "many")), "`steps` is no number: many"),
+        (rewritten(&|d| d.set_metadata("steps", u64::MAX.to_string())), "of any run"),
         (rewritten(&|d| d.set_metadata("setting.seed", "7")), "its seed is 7, that of this run 0"),
         (rewritten(&|d| drop(d.take("adam.fc.bias.exp_avg"))), "adam.fc.bias.exp_avg"),
         (rewritten(&|d| d.insert("more", tensor(&[1], 0.0)).unwrap()), "`more`"),

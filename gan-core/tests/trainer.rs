@@ -279,6 +279,13 @@ fn files_of_other_runs_are_refused() {
     let message = trainer.resume(&path).unwrap_err().to_string();
     assert!(message.contains("seed: expected 7 as in"), "{message}");
 
+    let of = |data: &str| start(&options()).with_settings(&[("data", data.into())]);
+    let named = folder.path().join("named");
+    of("houses").save(&named).unwrap();
+    of("houses").resume(&named).unwrap();
+    let message = of("faces").resume(&named).unwrap_err().to_string();
+    assert!(message.contains("its data is houses, that of this run faces"), "{message}");
+
     let wide = Config { w_dim: 9, ..small() };
     let mut trainer = Trainer::start(&wide, &options(), 7, &Device::cpu()).unwrap();
     let message = trainer.resume(&path).unwrap_err().to_string();
@@ -316,6 +323,12 @@ fn damaged_files_are_refused() {
         ("`D.b4.fc.bias`: expected finite", &|d| swap(d, "D.b4.fc.bias", one(f32::NAN))),
         ("no state of a training run", &|d| d.set_metadata("format", "other")),
         ("`steps` is no number: -3", &|d| d.set_metadata("steps", "-3")),
+        ("`steps` is 18446744073709551615, more", &|d| {
+            d.set_metadata("steps", u64::MAX.to_string())
+        }),
+        ("`generator_steps` is 9223372036854775807, more", &|d| {
+            d.set_metadata("generator_steps", i64::MAX.to_string());
+        }),
         ("`position` is no number: 1e9", &|d| d.set_metadata("position", "1e9")),
         ("path_mean is not finite", &|d| d.set_metadata("path_mean", "inf")),
     ];

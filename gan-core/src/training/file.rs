@@ -35,6 +35,49 @@ pub(super) fn number<T: std::str::FromStr>(dict: &StateDict, key: &str, path: &P
     })
 }
 
+/// No run has more steps; below, sums and products of counts do not overflow.
+const MOST_STEPS: u64 = 1 << 40;
+
+/// A number of steps.
+pub(super) fn steps(dict: &StateDict, key: &str, path: &Path) -> Result<u64> {
+    let steps = number(dict, key, path)?;
+    match steps <= MOST_STEPS {
+        true => Ok(steps),
+        false => {
+            let reason = format!("`{key}` is {steps}, more than the {MOST_STEPS} of any run");
+            Err(Error::format(path, "training state", reason))
+        }
+    }
+}
+
+/// What a caller wants to be the same when a run goes on, by name.
+pub(super) type Settings = BTreeMap<String, String>;
+
+/// Before these names in the metadata.
+const SETTING: &str = "setting.";
+
+pub(super) fn settings(pairs: &[(&str, String)]) -> Settings {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+}
+
+pub(super) fn write_settings(dict: &mut StateDict, settings: &Settings) {
+    for (name, value) in settings {
+        dict.set_metadata(format!("{SETTING}{name}"), value.as_str());
+    }
+}
+
+/// Refuses the file of a run of other settings.
+pub(super) fn check_settings(dict: &StateDict, settings: &Settings, path: &Path) -> Result<()> {
+    for (name, own) in settings {
+        let stored = metadata(dict, &format!("{SETTING}{name}"), path)?;
+        if stored != own {
+            let reason = format!("its {name} is {stored}, that of this run {own}");
+            return Err(Error::format(path, "training state", reason));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses the first tensor, by name, that is missing, superfluous or of another shape than expected.
 pub(super) fn check_tensors(
     dict: &StateDict,

@@ -9,15 +9,15 @@ use crate::error::{Error, Result};
 use crate::grad::Order;
 use crate::nn::Params;
 use crate::tensor::Tensor;
-use crate::training::file::{check_format, check_tensors, metadata, number};
+use crate::training::file::{
+    Settings, check_format, check_settings, check_tensors, settings, steps, write_settings,
+};
 use crate::training::{Adam, AdamOptions};
 
 /// What the file calls itself.
 const FORMAT: &str = "gan-learner-state-1";
 const NETWORK: &str = "network.";
 const ADAM: &str = "adam.";
-/// Before the names of the run's own settings in the metadata.
-const SETTING: &str = "setting.";
 
 /// A network in training by the gradient of a loss: its tensors and the optimizer. Which batch comes in a step is up to the
 /// caller; where it depends on the number of the step alone, a run in parts is the run in one, to the bit.
@@ -42,30 +42,31 @@ pub struct Learner {
     params: Params,
     options: AdamOptions,
     adam: Adam,
-    settings: BTreeMap<String, String>,
+    settings: Settings,
 }
 
 impl Learner {
-    /// Starts with the tensors of a network, all of which are trained. The `settings` of the run, such as its seed and the size of
-    /// its batches, are saved with it: a run of others does not go on from its file.
-    pub fn new(params: Params, options: &AdamOptions, settings: &[(&str, String)]) -> Self {
-        let settings =
-            settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    /// Starts with the tensors of a network, all of which are trained. What the next steps depend on beside them, such as seed, size
+    /// of batches and data, is saved as `of` the run: one of others does not go on from its file.
+    pub fn new(params: Params, options: &AdamOptions, of: &[(&str, String)]) -> Self {
         let params = params.variables(|_| false);
-        Learner { params, options: *options, adam: Adam::new(options), settings }
+        Learner { params, options: *options, adam: Adam::new(options), settings: settings(of) }
     }
 
     /// One step with a learning rate, which takes the place of the options', against the gradient of what `loss` makes of the
     /// network's tensors, a tensor of one element. Gives its value.
     ///
     /// # Errors
-    /// Those of `loss`; [`Error::Gradient`] if it does not depend on every tensor, [`Error::NotFinite`] if it or a value of the next
+    /// Those of `loss`; [`Error::Argument`] for a rate below 0 or not finite, [`Error::Gradient`] if it does not depend on every tensor, [`Error::NotFinite`] if it or a value of the next
     /// state is not finite. Nothing has changed then.
     pub fn step<E: From<Error> + Send>(
         &mut self,
         lr: f64,
         loss: impl FnOnce(&Params) -> Result<Tensor, E> + Send,
     ) -> Result<f64, E> {
+        if !(0.0..=f64::MAX).contains(&lr) {
+            return Err(Error::argument("lr", "a finite number of at least 0", lr).into());
+        }
         self.device().run(|| self.advance(lr, loss))
     }
 
@@ -128,9 +129,7 @@ impl Learner {
         }
         dict.set_metadata("format", FORMAT);
         dict.set_metadata("steps", self.steps().to_string());
-        for (name, value) in &self.settings {
-            dict.set_metadata(format!("{SETTING}{name}"), value.as_str());
-        }
+        write_settings(&mut dict, &self.settings);
         dict.save(path)
     }
 
@@ -143,14 +142,8 @@ impl Learner {
         let path = path.as_ref();
         let dict = StateDict::open(path)?;
         check_format(&dict, FORMAT, "Learner::save", path)?;
-        for (name, own) in &self.settings {
-            let stored = metadata(&dict, &format!("{SETTING}{name}"), path)?;
-            if stored != own {
-                let reason = format!("its {name} is {stored}, that of this run {own}");
-                return Err(Error::format(path, "training state", reason));
-            }
-        }
-        let steps = number(&dict, "steps", path)?;
+        check_settings(&dict, &self.settings, path)?;
+        let steps = steps(&dict, "steps", path)?;
         check_tensors(&dict, &self.expected(steps))?;
         let device = self.device();
         let part = |prefix| Params::upload(dict.subset(prefix), &device);

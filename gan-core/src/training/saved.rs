@@ -9,7 +9,9 @@ use crate::error::{Error, Result};
 use crate::models::stylegan2::is_trained;
 use crate::nn::Params;
 use crate::random::Philox;
-use crate::training::file::{check_format, check_tensors, metadata, number};
+use crate::training::file::{
+    check_format, check_settings, check_tensors, metadata, number, steps, write_settings,
+};
 use crate::training::state::State;
 use crate::training::{Adam, Trainer};
 
@@ -37,15 +39,16 @@ impl Trainer {
         for (key, value) in self.options().described().into_iter().chain(self.state.numbers()) {
             dict.set_metadata(key, value);
         }
+        write_settings(&mut dict, &self.settings);
         dict.save(path)
     }
 
-    /// Goes on from a file of [`Trainer::save`]: this trainer's networks, options and seed must be those that it was started
+    /// Goes on from a file of [`Trainer::save`]: this trainer's networks, options, settings and seed must be those that it was started
     /// with, only learning rates may differ. The next steps then give the bits that they would have given without the break, on a device
     /// that computes in f32.
     ///
     /// # Errors
-    /// [`Error::Io`] or [`Error::Format`] if it is no such file or damaged, [`Error::Argument`] for the first option that
+    /// [`Error::Io`] or [`Error::Format`] if it is no such file, damaged or of other settings, [`Error::Argument`] for the first option that
     /// differs, [`Error::Weights`] for the first tensor that is missing, superfluous, misshapen or not finite. Nothing has
     /// changed then.
     pub fn resume(&mut self, path: impl AsRef<Path>) -> Result<()> {
@@ -62,6 +65,7 @@ impl Trainer {
                 ));
             }
         }
+        check_settings(&dict, &self.settings, path)?;
         let seed: u64 = number(&dict, "seed", path)?;
         if seed != self.state.random.seed() {
             let expected = format!("{seed} as in {}", path.display());
@@ -72,9 +76,10 @@ impl Trainer {
         if !path_length.mean.is_finite() {
             return Err(Error::format(path, "training state", "path_mean is not finite"));
         }
-        let steps = number(&dict, "steps", path)?;
-        let [generator_steps, discriminator_steps] =
-            [number(&dict, GENERATOR_STEPS, path)?, number(&dict, DISCRIMINATOR_STEPS, path)?];
+        let [steps, generator_steps, discriminator_steps] =
+            ["steps", GENERATOR_STEPS, DISCRIMINATOR_STEPS].map(|key| steps(&dict, key, path));
+        let [steps, generator_steps, discriminator_steps] =
+            [steps?, generator_steps?, discriminator_steps?];
         let position = number(&dict, "position", path)?;
 
         check_tensors(&dict, &self.state.expected([generator_steps, discriminator_steps]))?;

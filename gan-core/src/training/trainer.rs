@@ -6,6 +6,7 @@ use crate::models::stylegan2::Config;
 use crate::nn::Params;
 use crate::random::Philox;
 use crate::tensor::Tensor;
+use crate::training::file::{Settings, settings};
 use crate::training::networks::{InTraining, LODS, discriminator as judge};
 use crate::training::state::{State, W_AVG};
 use crate::training::{Adam, PathLength, TrainerOptions};
@@ -37,6 +38,7 @@ pub struct Trainer {
     /// Shape of an image: colours, height, width.
     image_shape: [usize; 3],
     device: Device,
+    pub(super) settings: Settings,
     pub(super) state: State,
 }
 
@@ -120,7 +122,14 @@ impl Trainer {
             steps: 0,
             random,
         };
-        Ok(Trainer { options: *options, image_shape, device, state })
+        let settings = Settings::new();
+        Ok(Trainer { options: *options, image_shape, device, settings, state })
+    }
+
+    /// With what else the next steps depend on, such as the data, which is saved `of` the run: one of others does not go on from its file.
+    #[must_use]
+    pub fn with_settings(self, of: &[(&str, String)]) -> Self {
+        Trainer { settings: settings(of), ..self }
     }
 
     /// One step with real images `[batch, colours, h, w]` in -1 to 1.
@@ -148,7 +157,7 @@ impl Trainer {
 
     /// Real images seen.
     pub fn images(&self) -> u64 {
-        self.state.steps * self.options.batch as u64
+        self.state.steps.saturating_mul(self.options.batch as u64)
     }
 
     /// What it was told.

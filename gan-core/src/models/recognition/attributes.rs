@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::backend::{Activation, Device};
 use crate::checkpoint::StateDict;
 use crate::error::{Error, Result};
+use crate::models::recognition::check_names;
 use crate::models::recognition::pyramid::{Pyramid, check_size, side_of};
 use crate::nn::{Linear, Params};
 use crate::recognition::{Attribute, AttributeKind, Classifier, ImageEncoder, Perceptual};
@@ -62,11 +63,17 @@ impl AttributeNet {
         Ok(AttributeNet { pyramid, embed, out, attributes, side })
     }
 
-    /// Tensors as [`AttributeNet::open`] reads them, to be saved. Names must be without tabs and line breaks.
+    /// Tensors as [`AttributeNet::open`] reads them, to be saved.
     ///
     /// # Errors
-    /// As [`Params::to_state_dict`].
+    /// [`Error::Argument`] for names that are empty or have tabs or line breaks, which it could not read, and as [`Params::to_state_dict`].
     pub fn to_state_dict(params: &Params, attributes: &[Attribute]) -> Result<StateDict> {
+        for attribute in attributes {
+            check_names([&attribute.name])?;
+            if let AttributeKind::Choice(names) = &attribute.kind {
+                check_names(names)?;
+            }
+        }
         let mut dict = params.to_state_dict()?;
         let lines: Vec<String> = attributes.iter().map(line).collect();
         dict.set_metadata(ATTRIBUTES, lines.join("\n"));

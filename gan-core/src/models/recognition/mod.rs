@@ -17,3 +17,53 @@ pub use attributes::AttributeNet;
 pub use config::Config;
 pub use identity::IdentityNet;
 pub use segmenter::Segmenter;
+
+use crate::error::{Error, Result};
+
+/// Whether a file's metadata, one a line and parted by tabs, can carry names.
+fn check_names<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<()> {
+    match names.into_iter().find(|name| name.is_empty() || name.contains(char::is_control)) {
+        None => Ok(()),
+        Some(name) => {
+            let expected = "some characters, no line breaks or tabs among them";
+            Err(Error::argument("name", expected, format!("{name:?}")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Attribute, AttributeKind, Device, Philox};
+
+    #[test]
+    fn names_that_no_file_can_carry_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("network");
+        let config = Config { resolution: 8, channels: vec![4, 4], width: 4 };
+        let (device, random) = (Device::cpu(), || Philox::new(0));
+        let classes = |names: [&str; 2]| names.map(str::to_owned).to_vec();
+        let [good, broken, empty] = [["a b", "c"], ["a\nb", "c"], ["a", ""]].map(classes);
+
+        let params = config.segmenter(2, &mut random(), &device).unwrap();
+        Segmenter::to_state_dict(&params, &good).unwrap().save(&path).unwrap();
+        assert_eq!(Segmenter::open(&path, &device).unwrap().classes(), good);
+        for bad in [&broken, &empty] {
+            assert!(Segmenter::to_state_dict(&params, bad).is_err(), "{bad:?}");
+        }
+        assert!(Segmenter::from_params(params, vec!["c".into(); 257]).is_err());
+
+        let attribute = |names: &[String]| {
+            vec![Attribute { name: "hat".into(), kind: AttributeKind::Choice(names.to_vec()) }]
+        };
+        let params = config.attributes(&attribute(&good), &mut random(), &device).unwrap();
+        AttributeNet::to_state_dict(&params, &attribute(&good)).unwrap().save(&path).unwrap();
+        assert_eq!(
+            crate::Classifier::attributes(&AttributeNet::open(&path, &device).unwrap()),
+            attribute(&good)
+        );
+        for bad in [&broken, &empty, &classes(["a\tb", "c"])] {
+            assert!(AttributeNet::to_state_dict(&params, &attribute(bad)).is_err(), "{bad:?}");
+        }
+    }
+}

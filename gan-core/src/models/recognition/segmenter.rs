@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::backend::{Activation, Device};
 use crate::checkpoint::StateDict;
 use crate::error::{Error, Result};
+use crate::models::recognition::check_names;
 use crate::models::recognition::layer::{Layer, join};
 use crate::models::recognition::pyramid::Pyramid;
 use crate::nn::{Params, upsample_nearest};
@@ -47,8 +48,12 @@ impl Segmenter {
     /// Builds it of tensors under the names of [`Config::segmenter`](super::Config::segmenter), and the names of its classes.
     ///
     /// # Errors
-    /// [`Error::Weights`] if a tensor is missing, superfluous or misshapen.
+    /// [`Error::Weights`] if a tensor is missing, superfluous or misshapen, [`Error::Argument`] for more than 256 classes.
     pub fn from_params(mut params: Params, classes: Vec<String>) -> Result<Self> {
+        // What a class of a pixel, a byte, can tell apart.
+        if classes.len() > 256 {
+            return Err(Error::argument("classes", "at most 256", classes.len()));
+        }
         let pyramid = Pyramid::new(&mut params)?;
         let channels = pyramid.channels();
         let mut sides: Vec<Layer> = Vec::new();
@@ -73,8 +78,9 @@ impl Segmenter {
     /// Tensors as [`Segmenter::open`] reads them, to be saved.
     ///
     /// # Errors
-    /// As [`Params::to_state_dict`].
+    /// [`Error::Argument`] for names that are empty or have line breaks, which it could not read, and as [`Params::to_state_dict`].
     pub fn to_state_dict(params: &Params, classes: &[String]) -> Result<StateDict> {
+        check_names(classes)?;
         let mut dict = params.to_state_dict()?;
         dict.set_metadata(CLASSES, classes.join("\n"));
         Ok(dict)
