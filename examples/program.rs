@@ -2,8 +2,10 @@
 
 use std::error::Error;
 use std::fmt::Display;
+use std::fs;
 use std::io::{self, Write};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,6 +47,22 @@ pub fn flags<F: Parser>() -> Result<F> {
     })
 }
 
+/// Refuses a number out of range, or NaN.
+///
+/// # Errors
+/// Names the flag.
+pub fn in_range<T: PartialOrd + Display>(
+    flag: &'static str,
+    range: RangeInclusive<T>,
+    value: T,
+) -> Result<()> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let expected = format!("{} to {}", range.start(), range.end());
+    Err(CoreError::Argument { what: flag, expected, found: value.to_string() }.into())
+}
+
 /// Refuses a count of zero.
 ///
 /// # Errors
@@ -59,6 +77,23 @@ pub fn at_least_one(flag: &'static str, count: usize) -> Result<()> {
         .into()),
         _ => Ok(()),
     }
+}
+
+/// Writes a file, complete or not at all: one that was there stays until then.
+///
+/// # Errors
+/// [`CoreError::Io`].
+pub fn write(path: &Path, text: &str) -> gan_core::Result<()> {
+    let io = |action| move |source| CoreError::Io { action, path: path.to_owned(), source };
+    let mut beside = path.to_owned().into_os_string();
+    beside.push(".new");
+    let written = fs::write(&beside, text).map_err(io("write"));
+    let written = written.and_then(|()| fs::rename(&beside, path).map_err(io("rename")));
+    if written.is_err() {
+        // Half a file is of no use; that it may not even be there is no error of its own.
+        let _ = fs::remove_file(&beside);
+    }
+    written
 }
 
 /// Tells when the user wants to stop.

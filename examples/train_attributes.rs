@@ -12,9 +12,9 @@ use gan_core::models::recognition::{AttributeNet, Config};
 use gan_core::nn::Params;
 use gan_core::training::{AdamOptions, Learner};
 use gan_core::{Classifier, Device, Philox};
-use gan_examples::program::{Result, at_least_one, flags, run};
+use gan_examples::program::{Result, flags, in_range, run};
 use gan_examples::recognition::{Card, HELD_OUT, Labelled, Score, attribute_scores, rate, rounded};
-use gan_examples::training::{Course, CourseArgs, Lesson};
+use gan_examples::training::{Course, CourseArgs, Lesson, MOST_IMAGES, MOST_RATE};
 use serde_json::{Map, json};
 
 /// Steps of a run, unless the flags say another number.
@@ -62,7 +62,8 @@ fn main() -> ExitCode {
 }
 
 fn train(flags: &Flags) -> Result<()> {
-    at_least_one("--batch", flags.batch)?;
+    in_range("--batch", 1..=MOST_IMAGES, flags.batch)?;
+    in_range("--lr", 0.0..=MOST_RATE, flags.lr)?;
     let course = Course::new(&flags.course, "attributes", Some(STEPS))?;
     let steps = course.steps().unwrap_or(STEPS);
     let device = Device::cpu();
@@ -78,10 +79,15 @@ fn train(flags: &Flags) -> Result<()> {
     let mut random = Philox::new(flags.seed.into());
     let params = config.attributes(data.attributes(), &mut random, &device)?;
     // Not the number of steps: a run may go on to another, with the learning rates that this gives.
-    let settings = [("seed", flags.seed.to_string()), ("batch", flags.batch.to_string())];
+    let settings = [
+        ("seed", flags.seed.to_string()),
+        ("batch", flags.batch.to_string()),
+        ("data", data.digest()),
+    ];
     let options = AdamOptions { betas: [0.9, 0.99], ..AdamOptions::default() };
     let learner = Learner::new(params, &options, &settings);
-    let card = Card::new("attributes", "classifier, AttributeNet", flags.images.is_none());
+    let card =
+        Card::new("attributes", "classifier, AttributeNet", flags.seed, flags.images.is_none());
     course.run(&mut Attributes { flags, steps, device, data, learner, card })
 }
 
@@ -102,9 +108,7 @@ impl Attributes<'_> {
 
     /// Scores on pictures that it has not seen.
     fn scores(&self, count: usize) -> Result<Vec<Score>> {
-        let net = self.net(self.learner.params())?;
-        let (images, labels) = self.data.held_out(count, &self.device)?;
-        Ok(attribute_scores(net.attributes(), &net.scores(&images)?, &labels)?)
+        Ok(attribute_scores(&self.net(self.learner.params())?, &self.data, count)?)
     }
 }
 

@@ -13,9 +13,9 @@ use gan_core::checkpoint::NumberFormat;
 use gan_core::nn::Params;
 use gan_core::training::{AdamOptions, Learner};
 use gan_examples::pairs::{Batch, Size, Words, initial, loss, zero_shot};
-use gan_examples::program::{Result, at_least_one, flags, run};
+use gan_examples::program::{Result, at_least_one, flags, in_range, run};
 use gan_examples::recognition::{Card, HELD_OUT, rate, rounded};
-use gan_examples::training::{Course, CourseArgs, Lesson};
+use gan_examples::training::{Course, CourseArgs, Lesson, MOST_IMAGES, MOST_RATE};
 use serde_json::Map;
 
 /// Steps of a run, unless the flags say another number.
@@ -50,7 +50,8 @@ fn main() -> ExitCode {
 }
 
 fn train(flags: &Flags) -> Result<()> {
-    at_least_one("--batch", flags.batch)?;
+    in_range("--batch", 1..=MOST_IMAGES, flags.batch)?;
+    in_range("--lr", 0.0..=MOST_RATE, flags.lr)?;
     at_least_one("--held-out", flags.held_out)?;
     let course = Course::new(&flags.course, "clip", Some(STEPS))?;
     let steps = course.steps().unwrap_or(STEPS);
@@ -68,7 +69,7 @@ fn train(flags: &Flags) -> Result<()> {
     let options = Options::from_config(&SIZE.config(words.count()).to_string())?;
     let is =
         "CLIP, in the layout of Hugging Face; of words that captions do not have, it knows nothing";
-    let card = Card::new("clip", is, true);
+    let card = Card::new("clip", is, flags.seed, true);
     course.run(&mut Pairs { flags, steps, device, words, options, learner, card })
 }
 

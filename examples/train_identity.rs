@@ -11,9 +11,11 @@ use gan_core::checkpoint::NumberFormat;
 use gan_core::models::recognition::{Config, IdentityNet};
 use gan_core::training::{AdamOptions, Learner};
 use gan_core::{Device, ImageEncoder, Philox};
-use gan_examples::program::{Result, flags, run};
-use gan_examples::recognition::{Card, FIXED, HELD_OUT, Identities, auc, rate, rounded};
-use gan_examples::training::{Course, CourseArgs, Lesson};
+use gan_examples::program::{Result, flags, in_range, run};
+use gan_examples::recognition::{
+    Card, FIXED, HELD_OUT, Identities, auc, pair_products, rate, rounded,
+};
+use gan_examples::training::{Course, CourseArgs, Lesson, MOST_IMAGES, MOST_RATE};
 use serde_json::{Map, json};
 
 /// Steps of a run, unless the flags say another number.
@@ -67,18 +69,20 @@ fn train(flags: &Flags) -> Result<()> {
             Identities::open(folder, &labels, flags.size)?
         }
     };
-    let most = data.people().unwrap_or(4096).min(4096);
-    if !(2..=most).contains(&flags.batch) {
-        let (expected, found) = (format!("2 to {most} people"), flags.batch.to_string());
-        return Err(gan_core::Error::Argument { what: "--batch", expected, found }.into());
-    }
+    in_range("--batch", 2..=data.people().unwrap_or(MOST_IMAGES).min(MOST_IMAGES), flags.batch)?;
+    in_range("--lr", 0.0..=MOST_RATE, flags.lr)?;
     let config = Config { resolution: flags.size, channels: flags.channels.clone(), width: 64 };
     let params = config.identity(&mut Philox::new(flags.seed.into()), &device)?;
     // Not the number of steps: a run may go on to another, with the learning rates that this gives.
-    let settings = [("seed", flags.seed.to_string()), ("batch", flags.batch.to_string())];
+    let settings = [
+        ("seed", flags.seed.to_string()),
+        ("batch", flags.batch.to_string()),
+        ("data", data.digest()),
+    ];
     let options = AdamOptions { betas: [0.9, 0.99], ..AdamOptions::default() };
     let learner = Learner::new(params, &options, &settings);
-    let card = Card::new("identity", "image encoder, IdentityNet", flags.images.is_none());
+    let card =
+        Card::new("identity", "image encoder, IdentityNet", flags.seed, flags.images.is_none());
     course.run(&mut People { flags, steps, device, data, learner, card })
 }
 
@@ -96,8 +100,7 @@ impl People<'_> {
     /// The area under the curve for pairs of people that it has not seen.
     fn score(&self, count: usize) -> Result<f64> {
         let net = IdentityNet::from_params(self.learner.params().clone())?;
-        let images = self.data.held_out(count, &self.device)?;
-        let [same, different] = Identities::products(&net.embed(&images)?)?;
+        let [same, different] = pair_products(&net, &self.data, count, &self.device)?;
         Ok(auc(&same, &different))
     }
 }

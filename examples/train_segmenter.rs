@@ -12,11 +12,11 @@ use gan_core::image::Grid;
 use gan_core::models::recognition::{Config, Segmenter};
 use gan_core::training::{AdamOptions, Learner, cross_entropy};
 use gan_core::{Device, Image, Philox};
-use gan_examples::program::{Result, at_least_one, flags, run};
+use gan_examples::program::{Result, flags, in_range, run};
 use gan_examples::recognition::{
-    Card, HELD_OUT, Masks, coloured, intersection_over_union, one_hot, rate, rounded,
+    Card, HELD_OUT, Masks, class_scores, coloured, mean_iou, one_hot, rate, rounded,
 };
-use gan_examples::training::{Course, CourseArgs, Lesson};
+use gan_examples::training::{Course, CourseArgs, Lesson, MOST_IMAGES, MOST_RATE};
 use serde_json::{Map, json};
 
 /// Steps of a run, unless the flags say another number.
@@ -69,7 +69,8 @@ fn main() -> ExitCode {
 }
 
 fn train(flags: &Flags) -> Result<()> {
-    at_least_one("--batch", flags.batch)?;
+    in_range("--batch", 1..=MOST_IMAGES, flags.batch)?;
+    in_range("--lr", 0.0..=MOST_RATE, flags.lr)?;
     let course = Course::new(&flags.course, "segmenter", Some(STEPS))?;
     let steps = course.steps().unwrap_or(STEPS);
     let device = Device::cpu();
@@ -82,10 +83,14 @@ fn train(flags: &Flags) -> Result<()> {
     let mut random = Philox::new(flags.seed.into());
     let params = config.segmenter(data.classes().len(), &mut random, &device)?;
     // Not the number of steps: a run may go on to another, with the learning rates that this gives.
-    let settings = [("seed", flags.seed.to_string()), ("batch", flags.batch.to_string())];
+    let settings = [
+        ("seed", flags.seed.to_string()),
+        ("batch", flags.batch.to_string()),
+        ("data", data.digest()),
+    ];
     let options = AdamOptions { betas: [0.9, 0.99], ..AdamOptions::default() };
     let learner = Learner::new(params, &options, &settings);
-    let card = Card::new("segmenter", "Segmenter", flags.images.is_none());
+    let card = Card::new("segmenter", "Segmenter", flags.seed, flags.images.is_none());
     course.run(&mut Marks { flags, steps, device, data, learner, card })
 }
 
@@ -106,14 +111,13 @@ impl Marks<'_> {
 
     /// Of each class, on pictures that it has not seen.
     fn scores(&self, count: usize) -> Result<Vec<Option<f64>>> {
-        let (images, truth) = self.data.held_out(count, &self.device)?;
-        let found = self.net()?.classify(&images)?;
-        Ok(intersection_over_union(&found, &truth, self.data.classes().len()))
+        Ok(class_scores(&self.net()?, &self.data, count)?)
     }
 
     /// Pictures that it has not seen, with their masks and what the network says.
     fn sheet(&self) -> Result<Image> {
-        let (images, truth) = self.data.held_out(ON_SHEET, &self.device)?;
+        let count = self.data.held_out_count(ON_SHEET);
+        let (images, truth) = self.data.held_out(0..count, &self.device)?;
         let found = self.net()?.classify(&images)?;
         let (size, pixels) = (self.flags.size, self.flags.size * self.flags.size);
         let mut tiles = Vec::new();
@@ -127,12 +131,6 @@ impl Marks<'_> {
         }
         Ok(Grid::new(6).padding(0).render(&tiles)?)
     }
-}
-
-/// Over the classes that are there.
-fn mean(scores: &[Option<f64>]) -> f64 {
-    let there: Vec<f64> = scores.iter().flatten().copied().collect();
-    there.iter().sum::<f64>() / there.len().max(1) as f64
 }
 
 impl Lesson for Marks<'_> {
@@ -159,7 +157,7 @@ impl Lesson for Marks<'_> {
             cross_entropy(&net.logits(&images)?, &wanted, 1)?.mean_all()
         })?;
         let due = self.steps().is_multiple_of(SCORE_EVERY) || self.steps() == self.steps;
-        let score = if due { Some(mean(&self.scores(SCORED)?)) } else { None };
+        let score = if due { Some(mean_iou(&self.scores(SCORED)?)) } else { None };
         Ok(vec![Some(loss), score])
     }
 
@@ -178,7 +176,7 @@ impl Lesson for Marks<'_> {
         self.sheet()?.save(out.join("sheet.png"))?;
         let scores = self.scores(SCORED_LAST)?;
         let mut held_out = Map::new();
-        held_out.insert("mean_iou".into(), json!(rounded(mean(&scores))));
+        held_out.insert("mean_iou".into(), json!(rounded(mean_iou(&scores))));
         for (name, score) in self.data.classes().iter().zip(&scores) {
             held_out.insert(format!("iou_{name}"), json!(score.map(rounded)));
         }

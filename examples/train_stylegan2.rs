@@ -19,14 +19,12 @@ use gan_core::models::AnyGenerator;
 use gan_core::models::stylegan2::{Architecture, Config, Norm};
 use gan_core::training::{Growth, Trainer, TrainerOptions};
 use gan_core::{Device, Error, Image, Seeds, Z};
-use gan_examples::program::{Result, flags, run};
-use gan_examples::training::{Course, CourseArgs, Lesson, Pictures};
+use gan_examples::program::{Result, flags, in_range, run};
+use gan_examples::training::{Course, CourseArgs, Lesson, MOST_IMAGES, MOST_RATE, Pictures};
+use gan_examples::world::Domain;
 
 /// Seeds of the sheet of samples, and how many are in a row.
 const SAMPLES: (u32, usize) = (48, 8);
-
-/// The largest batch; no run on a CPU has so many images in a step.
-const MOST_IMAGES: usize = 4096;
 
 /// Trains a StyleGAN2.
 #[derive(Parser)]
@@ -87,14 +85,6 @@ struct Flags {
     /// Seed of weights, codes and pictures
     #[arg(long, default_value_t = 0)]
     seed: u32,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Domain {
-    /// People who do not exist
-    Portraits,
-    /// Houses
-    Houses,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -173,10 +163,9 @@ impl Flags {
     }
 
     fn pictures(&self) -> Result<Pictures> {
-        match (&self.images, self.domain) {
-            (Some(folder), _) => Ok(Pictures::open(folder, self.size)?),
-            (None, Domain::Portraits) => Ok(Pictures::Portraits),
-            (None, Domain::Houses) => Ok(Pictures::Houses),
+        match &self.images {
+            Some(folder) => Ok(Pictures::open(folder, self.size)?),
+            None => Ok(Pictures::Drawn(self.domain)),
         }
     }
 }
@@ -186,18 +175,14 @@ fn main() -> ExitCode {
 }
 
 fn train(flags: &Flags) -> Result<()> {
-    if !(1..=MOST_IMAGES).contains(&flags.batch) {
-        let (expected, found) = (format!("1 to {MOST_IMAGES}"), flags.batch.to_string());
-        return Err(Error::Argument { what: "--batch", expected, found }.into());
-    }
-    if let Some(kimg) = flags.growing.filter(|kimg| !(0.0..1e9).contains(kimg)) {
-        let (expected, found) = ("0 to 1000000000".into(), kimg.to_string());
-        return Err(Error::Argument { what: "--growing", expected, found }.into());
-    }
+    in_range("--batch", 1..=MOST_IMAGES, flags.batch)?;
+    in_range("--lr", 0.0..=MOST_RATE, flags.lr)?;
+    in_range("--growing", 0.0..=1e9, flags.growing.unwrap_or(0.0))?;
     let course = Course::new(&flags.course, "train", None)?;
     let device = Device::cpu();
     let pictures = flags.pictures()?;
-    let trainer = Trainer::start(&flags.config(), &flags.options(), flags.seed.into(), &device)?;
+    let trainer = Trainer::start(&flags.config(), &flags.options(), flags.seed.into(), &device)?
+        .with_settings(&[("data", pictures.digest(flags.size))]);
     course.run(&mut Pair { flags, pictures, device, trainer })
 }
 

@@ -5,19 +5,21 @@
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use gan_core::progress::report;
 use gan_core::{Error, Image, Progress};
-use gan_examples::program::{Bar, Interrupt, Result, at_least_one, flags, run, say, timed};
+use gan_examples::program::{Bar, Interrupt, Result, flags, in_range, run, say, timed, write};
 use gan_examples::world::{
-    House, Portrait, World, captions, factor_sheet, image, mask, nth, sample_sheet,
+    Domain, House, Portrait, World, captions, factor_sheet, image, mask, nth, sample_sheet,
 };
 
 /// Pictures of a sheet.
 const ON_SHEET: usize = 64;
+/// Captions of a picture, at most.
+const MOST_CAPTIONS: usize = 1000;
 
 /// Pictures with known factors, their masks and captions.
 #[derive(Parser)]
@@ -45,14 +47,6 @@ struct Flags {
     sheet: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Domain {
-    /// People who do not exist
-    Portraits,
-    /// Houses
-    Houses,
-}
-
 fn main() -> ExitCode {
     run(|| {
         let flags: Flags = flags()?;
@@ -64,17 +58,19 @@ fn main() -> ExitCode {
 }
 
 fn pictures<W: World>(flags: &Flags) -> Result<()> {
-    at_least_one("--count", flags.count as usize)?;
+    in_range("--count", 1..=u32::MAX, flags.count)?;
+    in_range("--captions", 0..=MOST_CAPTIONS, flags.captions)?;
     // A wrong size is refused before there are folders.
     image(&W::default(), flags.size)?;
     let interrupt = Interrupt::listen()?;
     let (images, masks) = (flags.out.join("images"), flags.out.join("masks"));
     for folder in [&images, &masks] {
-        fs::create_dir_all(folder).map_err(|source| io("create", folder, source))?;
+        let io = |source| Error::Io { action: "create", path: folder.clone(), source };
+        fs::create_dir_all(folder).map_err(io)?;
     }
-    let table = timed("draw", || {
+    let mut table = header::<W>(flags.captions);
+    let drawn = timed("draw", || {
         let mut bar = Bar::new("draw", &interrupt)?;
-        let mut table = header::<W>(flags.captions);
         for k in 0..flags.count {
             let picture: W = nth(flags.seed, k);
             let name = format!("{k:06}.png");
@@ -83,10 +79,11 @@ fn pictures<W: World>(flags: &Flags) -> Result<()> {
             table += &row(&picture, &name, &captions(&picture, flags.seed, k, flags.captions));
             report(&mut bar, k as usize + 1, flags.count as usize)?;
         }
-        Ok(table)
-    })?;
-    let path = flags.out.join("pictures.csv");
-    fs::write(&path, table).map_err(|source| io("write", &path, source))?;
+        Ok(())
+    });
+    // What is drawn has its rows, whatever ended it.
+    write(&flags.out.join("pictures.csv"), &table)?;
+    drawn?;
     if flags.sheet {
         sheets::<W>(flags, &interrupt)?;
     }
@@ -123,8 +120,4 @@ fn row<W: World>(picture: &W, name: &str, captions: &[String]) -> String {
     let captions = captions.iter().map(|caption| format!("\"{caption}\""));
     let fields = [name.to_owned()].into_iter().chain(factors).chain(captions);
     fields.collect::<Vec<_>>().join(",") + "\n"
-}
-
-fn io(action: &'static str, path: &Path, source: std::io::Error) -> Error {
-    Error::Io { action, path: path.to_owned(), source }
 }

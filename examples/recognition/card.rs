@@ -1,32 +1,34 @@
 //! The card of a trained network: a JSON file beside its weights.
 
-use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
+use gan_core::Result;
 use gan_core::training::Learner;
-use gan_core::{Error, Result};
 use serde_json::{Map, Value, json};
+
+use crate::program::write;
 
 /// What there is to know about weights.
 pub struct Card {
     name: &'static str,
     is: &'static str,
     drawn: bool,
+    seed: u32,
     started: Instant,
 }
 
 impl Card {
-    /// Of a network called `name` that `is` something; `drawn` if it never sees pictures but those that this program draws.
-    pub fn new(name: &'static str, is: &'static str, drawn: bool) -> Self {
-        Card { name, is, drawn, started: Instant::now() }
+    /// Of a network called `name` that `is` something, trained with a seed; `drawn` if it never sees pictures but those that this program draws.
+    pub fn new(name: &'static str, is: &'static str, seed: u32, drawn: bool) -> Self {
+        Card { name, is, drawn, seed, started: Instant::now() }
     }
 
     /// Writes it with numbers of the run, in which the network saw so many `images`, and held-out scores. The minutes are those of the last
     /// call of a run in parts.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`gan_core::Error::Io`].
     pub fn write(
         &self,
         path: &Path,
@@ -43,6 +45,8 @@ impl Card {
             "parameters": parameters,
             "program": format!("train_{} {}", self.name, command.join(" ")),
             "minutes": rounded(minutes),
+            "threads": rayon::current_num_threads(),
+            "seed": self.seed,
             "steps": learner.steps(),
             "images": images,
             "held_out": held_out,
@@ -52,8 +56,7 @@ impl Card {
                 json!("portraits that the program draws; no real person, no outside data");
             card["licence"] = json!("CC0-1.0");
         }
-        let io = |source| Error::Io { action: "write", path: path.to_owned(), source };
-        fs::write(path, format!("{card:#}\n")).map_err(io)
+        write(path, &format!("{card:#}\n"))
     }
 }
 

@@ -1,14 +1,16 @@
 //! Several pictures each of many people, and the loss that brings those of one together.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use gan_core::training::cross_entropy;
 use gan_core::{Device, Image, Result, Tensor};
 
 use super::table::Table;
-use super::{HELD_OUT, drawn, grainy, parted, pick, stacked, tensor, unusable};
-use crate::world::{Portrait, World, nth};
+use super::{HELD_OUT, grainy, parted, stacked, tensor, unusable};
+use crate::training::{digest, pick};
+use crate::world::{Portrait, World, nth, planes};
 
 /// The factors of a portrait that make who it is; all others may change from picture to picture.
 pub const FIXED: [&str; 8] =
@@ -42,11 +44,22 @@ enum Source {
 /// Picture `view` of person `k` of a seed.
 fn view(seed: u32, k: u32, view: u32) -> Portrait {
     let person: Portrait = nth(seed, k);
-    let mut picture: Portrait = nth(seed + CHANGES, 2 * k + view);
+    let mut picture: Portrait = nth(seed + CHANGES, k.wrapping_mul(2).wrapping_add(view));
     for factor in Portrait::factors().iter().filter(|factor| FIXED.contains(&factor.name)) {
         (factor.set)(&mut picture, (factor.get)(&person));
     }
     picture
+}
+
+/// `n` different ones of `all`, as a shuffle of them begins that depends on these numbers alone.
+fn some_of(all: &[usize], seed: u32, first: u64, n: usize) -> Vec<usize> {
+    let mut order = all.to_vec();
+    for i in 0..n.min(all.len()) {
+        let other = i + pick(seed, first + i as u64, order.len() - i);
+        order.swap(i, other);
+    }
+    order.truncate(n);
+    order
 }
 
 impl Identities {
@@ -90,15 +103,15 @@ impl Identities {
     pub fn batch(&self, seed: u32, first: u64, n: usize, device: &Device) -> Result<Tensor> {
         let mut planes = match &self.source {
             Source::Portraits => {
-                let all = (0..2).flat_map(|v| (0..n).map(move |i| (first as u32 + i as u32, v)));
-                drawn(&all.map(|(k, v)| view(seed, k, v)).collect::<Vec<_>>(), self.size)?
+                let numbers = first..first + n as u64;
+                let one = |v| numbers.clone().map(move |k| view(seed, k as u32, v));
+                planes(&(0..2).flat_map(one).collect::<Vec<_>>(), self.size)?
             }
             Source::Files { people, train, .. } => {
-                // A person comes once in a batch where there are enough, in an order that each batch has anew.
-                let start = pick(seed, first, train.len());
+                let who = some_of(train, seed, first, n);
                 let images: Vec<&Image> = (0..2 * n)
                     .map(|i| {
-                        let person = &people[train[(start + i % n) % train.len()]];
+                        let person = &people[who[i % n]];
                         let one = pick(seed ^ CHANGES, first + (i % n) as u64, person.len());
                         &person[(one + i / n) % person.len()]
                     })
@@ -110,21 +123,41 @@ impl Identities {
         tensor(planes, 2 * n, self.size, device)
     }
 
-    /// Two pictures of each of at most `n` people that are not trained on, as a batch.
+    /// How many of `most` people there are that are not trained on.
+    pub fn held_out_count(&self, most: usize) -> usize {
+        match &self.source {
+            Source::Portraits => most,
+            Source::Files { held_out, .. } => held_out.len().min(most),
+        }
+    }
+
+    /// Two pictures of each of some people, by number, that are not trained on, as a batch.
     ///
     /// # Errors
-    /// As [`Identities::batch`].
-    pub fn held_out(&self, n: usize, device: &Device) -> Result<Tensor> {
-        match &self.source {
+    /// As [`Identities::batch`], and for numbers beyond [`Identities::held_out_count`].
+    pub fn held_out(&self, numbers: Range<usize>, device: &Device) -> Result<Tensor> {
+        let count = 2 * numbers.len();
+        let planes = match &self.source {
             Source::Portraits => {
-                let all = (0..2).flat_map(|v| (0..n as u32).map(move |k| view(HELD_OUT, k, v)));
-                tensor(drawn(&all.collect::<Vec<_>>(), self.size)?, 2 * n, self.size, device)
+                let one = |v| numbers.clone().map(move |k| view(HELD_OUT, k as u32, v));
+                planes(&(0..2).flat_map(one).collect::<Vec<_>>(), self.size)?
             }
             Source::Files { people, held_out, .. } => {
-                let kept = || held_out.iter().take(n);
-                let images: Vec<&Image> =
-                    (0..2).flat_map(|v| kept().map(move |&i| &people[i][v])).collect();
-                tensor(stacked(&images), images.len(), self.size, device)
+                let kept = held_out.get(numbers).unwrap_or_default();
+                let one = |v: usize| kept.iter().map(move |&i| &people[i][v]);
+                stacked(&(0..2).flat_map(one).collect::<Vec<&Image>>())
+            }
+        };
+        tensor(planes, count, self.size, device)
+    }
+
+    /// What tells these people and their pictures from others, for the state of a run.
+    pub fn digest(&self) -> String {
+        match &self.source {
+            Source::Portraits => format!("portraits of {0} x {0}", self.size),
+            Source::Files { people, .. } => {
+                let counts: Vec<usize> = people.iter().map(Vec::len).collect();
+                digest(people.iter().flatten(), format!("{counts:?}").as_bytes())
             }
         }
     }
@@ -152,18 +185,28 @@ impl Identities {
         let rows = cross_entropy(&logits, &own, 1)?.mean_all()?;
         rows.add(&cross_entropy(&logits, &own, 0)?.mean_all()?)?.scale(0.5)
     }
+}
 
-    /// The scalar products of pairs of pictures of one person, and of all pairs of two, of embeddings as [`Identities::loss`] takes them.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn products(embeddings: &Tensor) -> Result<[Vec<f32>; 2]> {
-        let [all, _] = embeddings.dims2("embeddings")?;
-        let n = all / 2;
-        let products = embeddings.slice(0, 0, n)?.matmul_t(&embeddings.slice(0, n, n)?)?;
-        let products: Vec<f32> = products.to_vec()?;
-        let pairs = products.iter().copied().enumerate();
-        let (same, different): (Vec<_>, Vec<_>) = pairs.partition(|(i, _)| i % (n + 1) == 0);
-        Ok([same, different].map(|pairs| pairs.into_iter().map(|(_, v)| v).collect()))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_bring_different_people_together() {
+        let all: Vec<usize> = (10..40).collect();
+        let batches: Vec<Vec<usize>> = (0..20).map(|k| some_of(&all, 7, 4 * k, 4)).collect();
+        assert_eq!(some_of(&all, 7, 4, 4), batches[1]);
+        for batch in &batches {
+            let mut different = batch.clone();
+            different.sort_unstable();
+            different.dedup();
+            assert!(different.len() == 4 && different.iter().all(|who| all.contains(who)));
+        }
+        // Who is together once is not always.
+        let with = |who| batches.iter().filter(move |batch| batch.contains(&who));
+        let someone = batches[0][0];
+        assert!(with(someone).count() > 1, "{batches:?}");
+        assert!(with(someone).any(|batch| !batch.contains(&batches[0][1])), "{batches:?}");
+        assert_eq!(some_of(&all, 7, 0, 30).len(), 30);
     }
 }

@@ -1,5 +1,6 @@
 //! Pictures whose attributes are known, and the loss of an attribute network on them.
 
+use std::ops::Range;
 use std::path::Path;
 
 use gan_core::training::cross_entropy;
@@ -7,8 +8,9 @@ use gan_core::{Attribute, AttributeKind, Device, Image, Result, Tensor};
 
 use super::scores::best;
 use super::table::Table;
-use super::{HELD_OUT, drawn, grainy, parted, pick, stacked, tensor, unusable};
-use crate::world::{Kind, Portrait, World, nth};
+use super::{HELD_OUT, grainy, parted, stacked, tensor, unusable};
+use crate::training::{digest, pick};
+use crate::world::{Kind, Portrait, World, nth, planes};
 
 /// The most alternatives of a column of words.
 const MOST_ALTERNATIVES: usize = 64;
@@ -157,7 +159,7 @@ impl Labelled {
         match &self.source {
             Source::Portraits => {
                 let people: Vec<Portrait> = numbers.map(|k| nth(seed, k as u32)).collect();
-                Ok((drawn(&people, self.size)?, people.iter().map(seen).collect()))
+                Ok((planes(&people, self.size)?, people.iter().map(seen).collect()))
             }
             Source::Files { pictures, train, .. } => {
                 let of = |k| &pictures[train[pick(seed, k, train.len())]];
@@ -169,23 +171,44 @@ impl Labelled {
         }
     }
 
-    /// At most `n` pictures that are not trained on.
+    /// How many of `most` pictures there are that are not trained on.
+    pub fn held_out_count(&self, most: usize) -> usize {
+        match &self.source {
+            Source::Portraits => most,
+            Source::Files { held_out, .. } => held_out.len().min(most),
+        }
+    }
+
+    /// Some pictures, by number, that are not trained on.
     ///
     /// # Errors
-    /// As [`Labelled::batch`].
-    pub fn held_out(&self, n: usize, device: &Device) -> Result<(Tensor, Labels)> {
+    /// As [`Labelled::batch`], and for numbers beyond [`Labelled::held_out_count`].
+    pub fn held_out(&self, numbers: Range<usize>, device: &Device) -> Result<(Tensor, Labels)> {
         let (planes, labels) = match &self.source {
             Source::Portraits => {
-                let people: Vec<Portrait> = (0..n as u32).map(|k| nth(HELD_OUT, k)).collect();
-                (drawn(&people, self.size)?, people.iter().map(seen).collect::<Labels>())
+                let people: Vec<Portrait> = numbers.map(|k| nth(HELD_OUT, k as u32)).collect();
+                (planes(&people, self.size)?, people.iter().map(seen).collect::<Labels>())
             }
             Source::Files { pictures, held_out, .. } => {
-                let kept: Vec<_> = held_out.iter().take(n).map(|&i| &pictures[i]).collect();
+                let kept = held_out.get(numbers).unwrap_or_default();
+                let kept: Vec<_> = kept.iter().map(|&i| &pictures[i]).collect();
                 let images: Vec<&Image> = kept.iter().map(|(image, _)| image).collect();
                 (stacked(&images), kept.iter().map(|(_, labels)| labels.clone()).collect())
             }
         };
         Ok((tensor(planes, labels.len(), self.size, device)?, labels))
+    }
+
+    /// What tells these pictures and labels from others, for the state of a run.
+    pub fn digest(&self) -> String {
+        match &self.source {
+            Source::Portraits => format!("portraits of {0} x {0}", self.size),
+            Source::Files { pictures, .. } => {
+                let labels: Vec<_> = pictures.iter().map(|(_, labels)| labels).collect();
+                let known = format!("{:?} {labels:?}", self.attributes);
+                digest(pictures.iter().map(|(image, _)| image), known.as_bytes())
+            }
+        }
     }
 
     /// The loss of a classifier's scores: of each attribute the mean over the images that show it, of a number the squared error in units of half
@@ -259,8 +282,10 @@ fn attribute<'a>(
             AttributeKind::Choice(names)
         }
     };
-    if name.contains(['\t', '\n']) {
-        return Err(bad("has a tab or line break in its name".into()));
+    // No file of a network could carry them.
+    let is_broken = |text: &str| text.is_empty() || text.contains(char::is_control);
+    if is_broken(name) || cells.iter().any(|cell| is_broken(cell)) {
+        return Err(bad("has no name, or a tab or line break in its name or a cell".into()));
     }
     Ok(Attribute { name: name.to_owned(), kind })
 }

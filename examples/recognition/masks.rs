@@ -1,12 +1,13 @@
 //! Pictures whose every pixel is of a known class.
 
+use std::ops::Range;
 use std::path::Path;
 
 use gan_core::{Device, Image, Result, Tensor};
 
-use super::{HELD_OUT, drawn, grainy, parted, pick, stacked, tensor, unusable};
-use crate::training::read_folder;
-use crate::world::{Portrait, World, mask, nth};
+use super::{HELD_OUT, grainy, parted, stacked, tensor, unusable};
+use crate::training::{digest, pick, read_folder};
+use crate::world::{Portrait, World, mask, nth, planes};
 
 /// The most classes; a mask with more is a photograph.
 const MOST_CLASSES: usize = 64;
@@ -37,6 +38,10 @@ impl Masks {
     /// [`gan_core::Error::Argument`] for folders without images or with one, masks that are missing or have too many classes, [`gan_core::Error::Shape`] for images of
     /// another size.
     pub fn open(folder: &Path, masks: &Path, names: &[String], size: usize) -> Result<Self> {
+        if let Some(name) = names.iter().find(|n| n.is_empty() || n.contains(char::is_control)) {
+            let expected = "names, without line breaks";
+            return Err(unusable("--classes", expected, format!("{name:?}")));
+        }
         let images = read_folder(folder, size)?;
         let stem = |name: &str| Path::new(name).with_extension("");
         let marks = read_folder(masks, size)?;
@@ -94,27 +99,48 @@ impl Masks {
         Ok((tensor(planes, n, self.size, device)?, classes))
     }
 
-    /// At most `n` pictures that are not trained on.
+    /// How many of `most` pictures there are that are not trained on.
+    pub fn held_out_count(&self, most: usize) -> usize {
+        match &self.source {
+            Source::Portraits => most,
+            Source::Files { held_out, .. } => held_out.len().min(most),
+        }
+    }
+
+    /// Some pictures, by number, that are not trained on.
     ///
     /// # Errors
-    /// As [`Masks::batch`].
-    pub fn held_out(&self, n: usize, device: &Device) -> Result<(Tensor, Vec<u8>)> {
+    /// As [`Masks::batch`], and for numbers beyond [`Masks::held_out_count`].
+    pub fn held_out(&self, numbers: Range<usize>, device: &Device) -> Result<(Tensor, Vec<u8>)> {
         let (planes, classes) = match &self.source {
             Source::Portraits => {
-                self.portraits_of(&(0..n as u32).map(|k| nth(HELD_OUT, k)).collect::<Vec<_>>())?
+                self.portraits_of(&numbers.map(|k| nth(HELD_OUT, k as u32)).collect::<Vec<_>>())?
             }
             Source::Files { pictures, held_out, .. } => {
-                together(&held_out.iter().take(n).map(|&i| &pictures[i]).collect::<Vec<_>>())
+                let kept = held_out.get(numbers).unwrap_or_default();
+                together(&kept.iter().map(|&i| &pictures[i]).collect::<Vec<_>>())
             }
         };
         let n = classes.len() / (self.size * self.size);
         Ok((tensor(planes, n, self.size, device)?, classes))
     }
 
+    /// What tells these pictures and masks from others, for the state of a run.
+    pub fn digest(&self) -> String {
+        match &self.source {
+            Source::Portraits => format!("portraits of {0} x {0}", self.size),
+            Source::Files { pictures, .. } => {
+                let masks = pictures.iter().flat_map(|(_, mask)| mask).copied();
+                let known: Vec<u8> = masks.chain(self.classes.join("\n").into_bytes()).collect();
+                digest(pictures.iter().map(|(image, _)| image), &known)
+            }
+        }
+    }
+
     fn portraits_of(&self, people: &[Portrait]) -> Result<(Vec<f32>, Vec<u8>)> {
         let classes: Vec<Vec<u8>> =
             people.iter().map(|person| mask(person, self.size)).collect::<Result<_>>()?;
-        Ok((drawn(people, self.size)?, classes.concat()))
+        Ok((planes(people, self.size)?, classes.concat()))
     }
 }
 

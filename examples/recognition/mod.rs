@@ -11,12 +11,12 @@ pub use card::{Card, rounded};
 pub use identities::{FIXED, Identities};
 pub use labelled::{Labelled, Labels, portrait_attributes, predicted};
 pub use masks::{Masks, coloured, one_hot};
-pub use scores::{Score, attribute_scores, auc, intersection_over_union};
+pub use scores::{
+    Score, attribute_scores, auc, class_scores, intersection_over_union, mean_iou, pair_products,
+};
 
 use gan_core::{Device, Error, Image, Philox, Result, Tensor};
 use rayon::prelude::*;
-
-use crate::world::{Portrait, image};
 
 /// The seed of the held-out pictures of a world: training has those below.
 pub const HELD_OUT: u32 = 999;
@@ -27,21 +27,14 @@ const HELD_OUT_EVERY: usize = 10;
 /// The greatest deviation of the noise on training images, so that a generator's grain does not matter.
 const NOISE: f32 = 0.06;
 
-/// Sets the stream of that noise, and that which picks files, apart.
+/// Sets the stream of that noise apart.
 const GRAIN: u64 = 0x6772_6169_6e00_0000;
-const PICKS: u64 = 0x7069_636b_0000_0000;
 
 /// The learning rate of a step: up within a hundred steps, and down to nothing at the last in half a cosine.
 pub fn rate(most: f64, step: u64, steps: u64) -> f64 {
     let part = (step as f64 / steps.max(1) as f64).min(1.0);
     let up = ((step + 1) as f64 / 100.0).min(1.0);
     most * up * 0.5 * (1.0 + (std::f64::consts::PI * part).cos())
-}
-
-/// Portraits as a batch `[n, 3, size, size]`.
-fn drawn(people: &[Portrait], size: usize) -> Result<Vec<f32>> {
-    let planes = people.par_iter().map(|person| Ok(image(person, size)?.to_planar()));
-    Ok(planes.collect::<Result<Vec<_>>>()?.concat())
 }
 
 /// Images as a batch `[n, 3, size, size]`.
@@ -61,12 +54,6 @@ fn grainy(planes: &mut [f32], n: usize, seed: u32, first: u64) {
         random.fill_normal(&mut noise);
         image.iter_mut().zip(noise).for_each(|(v, e)| *v += deviation * e);
     });
-}
-
-/// Which of `count` things is number `k` of a run.
-fn pick(seed: u32, k: u64, count: usize) -> usize {
-    let word = Philox::at(PICKS | u64::from(seed), k.into()).next_u32();
-    ((u64::from(word) * count as u64) >> 32) as usize
 }
 
 /// Parts `count` things into those to train on and those held out, by index.

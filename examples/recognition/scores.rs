@@ -1,8 +1,11 @@
 //! Held-out scores.
 
-use gan_core::{Attribute, AttributeKind, Result, Tensor};
+use std::ops::Range;
 
-use super::Labels;
+use gan_core::models::recognition::Segmenter;
+use gan_core::{Attribute, AttributeKind, Classifier, Device, ImageEncoder, Result, Tensor};
+
+use super::{Identities, Labelled, Labels, Masks};
 
 /// How well one attribute is told.
 #[derive(Clone, Debug)]
@@ -17,25 +20,33 @@ pub struct Score {
     pub count: usize,
 }
 
-/// The accuracy or R2 of each attribute over the images that show it; `scores` are a classifier's.
+/// Pictures that a network looks at at once: of many, features would not fit into memory.
+const BATCH: usize = 64;
+
+/// The numbers of `count` things in parts of [`BATCH`].
+fn parts(count: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..count).step_by(BATCH).map(move |start| start..count.min(start + BATCH))
+}
+
+/// The accuracy or R2 of each attribute over those of `most` held-out pictures that show it.
 ///
 /// # Errors
-/// When the device fails.
-pub fn attribute_scores(
-    attributes: &[Attribute],
-    scores: &[Tensor],
-    labels: &Labels,
-) -> Result<Vec<Score>> {
-    let mut found = Vec::new();
-    for (i, (attribute, score)) in attributes.iter().zip(scores).enumerate() {
-        let outputs = attribute.kind.outputs();
-        let told: Vec<f32> = score.to_vec()?;
-        let pairs: Vec<(&[f32], f32)> = told
-            .chunks(outputs)
-            .zip(labels)
-            .filter_map(|(told, row)| Some((told, row[i]?)))
-            .collect();
-        let count = pairs.len();
+/// When the network does not take the pictures.
+pub fn attribute_scores(net: &dyn Classifier, data: &Labelled, most: usize) -> Result<Vec<Score>> {
+    let mut told: Vec<Vec<f32>> = vec![Vec::new(); net.attributes().len()];
+    let mut labels = Labels::new();
+    for numbers in parts(data.held_out_count(most)) {
+        let (images, known) = data.held_out(numbers, net.device())?;
+        for (all, scores) in told.iter_mut().zip(net.scores(&images)?) {
+            all.extend(scores.to_vec::<f32>()?);
+        }
+        labels.extend(known);
+    }
+    let of = |(i, (attribute, told)): (usize, (&Attribute, &Vec<f32>))| {
+        let told = told.chunks(attribute.kind.outputs()).zip(&labels);
+        let pairs: Vec<(&[f32], f32)> =
+            told.filter_map(|(told, row)| Some((told, row[i]?))).collect();
+        let (name, count) = (attribute.name.clone(), pairs.len());
         let (is_choice, value) = match attribute.kind {
             AttributeKind::Choice(_) => {
                 let right = pairs.iter().filter(|(told, wanted)| best(told) == *wanted as usize);
@@ -43,9 +54,49 @@ pub fn attribute_scores(
             }
             AttributeKind::Range { .. } => (false, determination(&pairs)),
         };
-        found.push(Score { name: attribute.name.clone(), is_choice, value, count });
+        Score { name, is_choice, value, count }
+    };
+    Ok(net.attributes().iter().zip(&told).enumerate().map(of).collect())
+}
+
+/// The [`intersection_over_union`] of each class over `most` held-out pictures.
+///
+/// # Errors
+/// When the network does not take the pictures.
+pub fn class_scores(net: &Segmenter, data: &Masks, most: usize) -> Result<Vec<Option<f64>>> {
+    let (mut found, mut truth) = (Vec::new(), Vec::new());
+    for numbers in parts(data.held_out_count(most)) {
+        let (images, classes) = data.held_out(numbers, net.device())?;
+        found.extend(net.classify(&images)?);
+        truth.extend(classes);
     }
-    Ok(found)
+    Ok(intersection_over_union(&found, &truth, net.classes().len()))
+}
+
+/// The scalar products of the embeddings of two pictures of one person each, and of two people each, of `most` held-out ones.
+///
+/// # Errors
+/// When the network does not take the pictures.
+pub fn pair_products(
+    net: &dyn ImageEncoder,
+    data: &Identities,
+    most: usize,
+    device: &Device,
+) -> Result<[Vec<f32>; 2]> {
+    let mut views = [Vec::new(), Vec::new()];
+    for numbers in parts(data.held_out_count(most)) {
+        let n = numbers.len();
+        let embeddings = net.embed(&data.held_out(numbers, device)?)?;
+        for (k, view) in views.iter_mut().enumerate() {
+            view.push(embeddings.slice(0, k * n, n)?);
+        }
+    }
+    let [one, other] = views.map(|v| Tensor::concat(&v.iter().collect::<Vec<_>>(), 0));
+    let products = one?.matmul_t(&other?)?;
+    let n = products.shape()[0];
+    let pairs = products.to_vec::<f32>()?.into_iter().enumerate();
+    let (same, different): (Vec<_>, Vec<_>) = pairs.partition(|(i, _)| i % (n + 1) == 0);
+    Ok([same, different].map(|pairs| pairs.into_iter().map(|(_, v)| v).collect()))
 }
 
 /// The index of the greatest.
@@ -90,6 +141,12 @@ pub fn intersection_over_union(found: &[u8], truth: &[u8], classes: usize) -> Ve
         (either > 0).then(|| both as f64 / either as f64)
     };
     (0..classes).map(score).collect()
+}
+
+/// The mean over the classes that are there.
+pub fn mean_iou(scores: &[Option<f64>]) -> f64 {
+    let there: Vec<f64> = scores.iter().flatten().copied().collect();
+    there.iter().sum::<f64>() / there.len().max(1) as f64
 }
 
 #[cfg(test)]

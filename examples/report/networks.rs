@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
+use gan_core::Device;
 use gan_core::models::recognition::{AttributeNet, IdentityNet, Segmenter};
-use gan_core::{Classifier, Device, ImageEncoder};
 
 use super::Section;
 use crate::pairs;
 use crate::program::Result;
 use crate::recognition::{
-    Identities, Labelled, Masks, attribute_scores, auc, intersection_over_union,
+    Identities, Labelled, Masks, attribute_scores, auc, class_scores, mean_iou, pair_products,
 };
 
 /// The networks that ship with the repository.
@@ -43,9 +43,8 @@ impl Shipped {
 /// When the device fails.
 pub fn classifier(net: &AttributeNet, count: usize) -> Result<Section> {
     let data = Labelled::portraits(net.resolution());
-    let (images, labels) = data.held_out(count, net.device())?;
     let mut section = Section::new("classifier, held out", &["accuracy", "R2"]);
-    for score in attribute_scores(net.attributes(), &net.scores(&images)?, &labels)? {
+    for score in attribute_scores(net, &data, count)? {
         let value = format!("{:.3}", score.value);
         let cells = if score.is_choice { vec![value] } else { vec![String::new(), value] };
         section.row(score.name, cells);
@@ -58,15 +57,12 @@ pub fn classifier(net: &AttributeNet, count: usize) -> Result<Section> {
 /// # Errors
 /// When the device fails.
 pub fn segmenter(net: &Segmenter, count: usize) -> Result<Section> {
-    let (images, truth) = Masks::portraits(64).held_out(count, net.device())?;
-    let scores = intersection_over_union(&net.classify(&images)?, &truth, net.classes().len());
+    let scores = class_scores(net, &Masks::portraits(64), count)?;
     let mut section = Section::new("segmenter, held out", &["IoU"]);
     for (name, score) in net.classes().iter().zip(&scores) {
         section.row(name, vec![score.map_or(String::new(), |v| format!("{v:.3}"))]);
     }
-    let there: Vec<f64> = scores.into_iter().flatten().collect();
-    let mean = there.iter().sum::<f64>() / there.len().max(1) as f64;
-    section.row("mean", vec![format!("{mean:.3}")]);
+    section.row("mean", vec![format!("{:.3}", mean_iou(&scores))]);
     Ok(section)
 }
 
@@ -75,8 +71,8 @@ pub fn segmenter(net: &Segmenter, count: usize) -> Result<Section> {
 /// # Errors
 /// When the device fails.
 pub fn identity(net: &IdentityNet, count: usize) -> Result<Section> {
-    let images = Identities::portraits(net.resolution()).held_out(count, net.device())?;
-    let [same, different] = Identities::products(&net.embed(&images)?)?;
+    let data = Identities::portraits(net.resolution());
+    let [same, different] = pair_products(net, &data, count, net.device())?;
     let mut section = Section::new("identity network, held out", &["value"]);
     section.row("AUC of same and different people", vec![format!("{:.4}", auc(&same, &different))]);
     let mean = |of: &[f32]| of.iter().sum::<f32>() / of.len().max(1) as f32;

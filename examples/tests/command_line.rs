@@ -281,8 +281,29 @@ fn a_world_with_everything() {
         assert_eq!(Image::open(found.join("sheet.png")).unwrap().width(), 5 * 32);
     }
     refused(&folder, "world", &["--size", "7", "--out", "x"], &["side", "8 to 4096", "7"]);
-    refused(&folder, "world", &["--count", "0", "--out", "x"], &["--count", "at least 1"]);
+    refused(&folder, "world", &["--count", "0", "--out", "x"], &["--count", "1 to"]);
+    let many = ["--captions", "18446744073709551615", "--out", "x"];
+    refused(&folder, "world", &many, &["--captions", "0 to 1000"]);
     assert!(!folder.join("x").exists());
+}
+
+/// What is drawn until then has its row in the table.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_world_is_a_smaller_one() {
+    let folder = folder("interrupt_world");
+    let flags = ["--out", "w", "--count", "4000000000", "--size", "8"];
+    let mut child = Guard(command(&folder, "world", &flags).spawn().unwrap());
+    while !folder.join("w/masks/000009.png").is_file() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let id = child.0.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert_eq!(child.0.wait().unwrap().code(), Some(1));
+    let table = fs::read_to_string(folder.join("w/pictures.csv")).unwrap();
+    let last = table.lines().last().unwrap().split(',').next().unwrap();
+    assert!(folder.join("w/images").join(last).is_file(), "{last}");
+    assert_eq!(table.lines().count() - 1, files(&folder.join("w/images")).len());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use gan_core::{Attribute, Classifier, Device, Image, ImageEncoder, Perceptual, Tensor};
 use gan_core::{perceptual_distance, training::cross_entropy};
 use gan_examples::recognition::{
-    Identities, Labelled, Masks, attribute_scores, auc, intersection_over_union, one_hot,
+    Identities, Labelled, Masks, attribute_scores, auc, class_scores, one_hot, pair_products,
 };
 use gan_examples::report::Shipped;
 
@@ -121,6 +121,25 @@ fn folders_of_images() {
     let names: Vec<&str> = net.attributes().iter().map(|a| a.name.as_str()).collect();
     assert_eq!(names, ["yaw", "hat"]);
 
+    // Of other pictures, they do not go on: neither of drawn ones, nor with one that changed.
+    let of_others = ["--out", "none", "--resume", "i/resume.safetensors"];
+    refused(&train(&folder, "identity", &of_others), &["its data is 24 images", "portraits of 16"]);
+    let first = folder.join("w/images/000000.png");
+    let kept = fs::read(&first).unwrap();
+    Image::filled(16, 16, [9; 3]).unwrap().save(&first).unwrap();
+    let of_these = ["--out", "none", "--images", "w/images"];
+    for (name, more) in [
+        ("attributes", &["--labels", "w/pictures.csv", "--attributes", "yaw,hat"][..]),
+        ("segmenter", &["--masks", "w/masks"]),
+        ("identity", &[]),
+    ] {
+        let state = format!("{}/resume.safetensors", &name[..1]);
+        let flags = [&of_these[..], more, &["--resume", &state]].concat();
+        refused(&train(&folder, name, &flags), &["its data is 24 images with checksum"]);
+    }
+    fs::write(&first, kept).unwrap();
+    assert!(!folder.join("none").exists());
+
     let refuse = |name: &str, more: &[&'static str], parts: &[&str]| {
         refused(&train(&folder, name, &with(more)), parts);
     };
@@ -128,6 +147,12 @@ fn folders_of_images() {
     let table = ["--labels", "w/pictures.csv"];
     refuse("attributes", &[&table[..], &["--attributes", "yaw,beard"]].concat(), &["beard"]);
     refuse("identity", &table, &["w/pictures.csv", "none of its columns"]);
+    fs::write(folder.join("odd.csv"), "file,kind\n000000.png,\"a\tb\"\n000001.png,c\n").unwrap();
+    let odd: String = (2..24).map(|i| format!("{i:06}.png,c\n")).collect();
+    let start = fs::read_to_string(folder.join("odd.csv")).unwrap();
+    fs::write(folder.join("odd.csv"), start + &odd).unwrap();
+    refuse("attributes", &["--labels", "odd.csv"], &["odd.csv", "column `kind`", "tab"]);
+    refuse("segmenter", &["--masks", "w/masks", "--classes", "a,,c"], &["--classes"]);
     refuse("identity", &["--batch", "12"], &["--batch", "found 12"]);
     refuse("segmenter", &["--masks", "w/images"], &["--masks", "gray values"]);
     fs::remove_file(folder.join("w/masks/000003.png")).unwrap();
@@ -206,6 +231,9 @@ fn what_makes_no_sense() {
     for name in PROGRAMS {
         for (flags, parts) in [
             (&["--batch", "0"][..], &["--batch", "found 0"][..]),
+            (&["--batch", "18446744073709551615"], &["--batch", "4096"]),
+            (&["--lr", "nan"], &["--lr", "NaN"]),
+            (&["--lr=-0.1"], &["--lr", "-0.1"]),
             (&["--size", "18"], &["resolution", "18"]),
             (&["--channels", "4,0"], &["channels"]),
             (&["--minutes", "nan"], &["--minutes", "NaN"]),
@@ -227,9 +255,7 @@ const PICTURES: usize = 200;
 #[test]
 fn the_shipped_classifier_tells_what_can_be_seen() {
     let net = Shipped::open(&Device::cpu()).unwrap().attributes;
-    let (images, labels) = Labelled::portraits(64).held_out(PICTURES, net.device()).unwrap();
-    let scores =
-        attribute_scores(net.attributes(), &net.scores(&images).unwrap(), &labels).unwrap();
+    let scores = attribute_scores(&net, &Labelled::portraits(64), PICTURES).unwrap();
     assert_eq!(scores.len(), 20);
     for score in scores {
         let floor = if score.is_choice { 0.97 } else { 0.7 };
@@ -241,9 +267,8 @@ fn the_shipped_classifier_tells_what_can_be_seen() {
 #[test]
 fn the_shipped_segmenter_marks_the_parts() {
     let net = Shipped::open(&Device::cpu()).unwrap().segmenter;
-    let (images, truth) = Masks::portraits(64).held_out(PICTURES, net.device()).unwrap();
-    let found = net.classify(&images).unwrap();
-    let scores = intersection_over_union(&found, &truth, net.classes().len());
+    let data = Masks::portraits(64);
+    let scores = class_scores(&net, &data, PICTURES).unwrap();
     for (name, score) in net.classes().iter().zip(scores) {
         let floor = match name.as_str() {
             "glasses" => 0.7,
@@ -253,6 +278,7 @@ fn the_shipped_segmenter_marks_the_parts() {
         assert!(score.unwrap() > floor, "{name}: {score:?}");
     }
     // Its loss is that of the classes it gives.
+    let (images, truth) = data.held_out(0..20, net.device()).unwrap();
     let wanted = one_hot(&truth, net.classes().len(), 64, net.device()).unwrap();
     let loss = cross_entropy(&net.logits(&images).unwrap(), &wanted, 1).unwrap();
     assert!(loss.mean_all().unwrap().item().unwrap() < 0.2);
@@ -261,11 +287,11 @@ fn the_shipped_segmenter_marks_the_parts() {
 #[test]
 fn the_shipped_identity_network_tells_people_apart() {
     let net = Shipped::open(&Device::cpu()).unwrap().identity;
-    let images = Identities::portraits(64).held_out(PICTURES, net.device()).unwrap();
-    let embeddings = net.embed(&images).unwrap();
-    let [same, different] = Identities::products(&embeddings).unwrap();
+    let data = Identities::portraits(64);
+    let [same, different] = pair_products(&net, &data, PICTURES, net.device()).unwrap();
     assert_eq!([same.len(), different.len()], [PICTURES, PICTURES * (PICTURES - 1)]);
     assert!(auc(&same, &different) > 0.95);
+    let embeddings = net.embed(&data.held_out(0..20, net.device()).unwrap()).unwrap();
     let lengths: Vec<f32> = embeddings.square().unwrap().sum(&[1]).unwrap().to_vec().unwrap();
     assert!(lengths.iter().all(|length| (length - 1.0).abs() < 1e-4));
 }
@@ -299,7 +325,7 @@ fn perceptual_distances_see_what_changes() {
     let device = Device::cpu();
     let net = Shipped::open(&device).unwrap().attributes;
     let pixels = Pixels(device.clone(), Vec::new());
-    let (images, _) = Labelled::portraits(64).held_out(2, &device).unwrap();
+    let (images, _) = Labelled::portraits(64).held_out(0..2, &device).unwrap();
     let [one, other] = [images.slice(0, 0, 1).unwrap(), images.slice(0, 1, 1).unwrap()];
     let slightly = one.affine(0.98, 0.0).unwrap();
     let nets: [&dyn Perceptual; 2] = [&net, &pixels];

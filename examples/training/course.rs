@@ -8,10 +8,16 @@ use clap::Args;
 use gan_core::{Error, Progress};
 
 use super::{Log, plot};
-use crate::program::{Bar, Interrupt, Result, say};
+use crate::program::{Bar, Interrupt, Result, in_range, say};
 
 /// Between two times that everything is written.
 const SAVE_EVERY: Duration = Duration::from_secs(240);
+
+/// The largest batch; no run on a CPU has so many images in a step.
+pub const MOST_IMAGES: usize = 4096;
+
+/// The largest learning rate; far below, no run learns.
+pub const MOST_RATE: f64 = 1e6;
 
 /// The file that a run goes on from, in its folder.
 const RESUME: &str = "resume.safetensors";
@@ -132,12 +138,9 @@ impl Course {
     /// By the flags; `name` is that of the folder in `out/` and `steps` how many there are, where the flags do not say.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a time that is none.
+    /// [`Error::Argument`] for a time out of range.
     pub fn new(args: &CourseArgs, name: &str, steps: Option<u64>) -> Result<Self> {
-        if !(args.minutes >= 0.0 && args.minutes < 1e6) {
-            let (expected, found) = ("0 to 1000000".into(), args.minutes.to_string());
-            return Err(Error::Argument { what: "--minutes", expected, found }.into());
-        }
+        in_range("--minutes", 0.0..=1e6, args.minutes)?;
         Ok(Course {
             limit: Duration::from_secs_f64(args.minutes * 60.0),
             steps: args.steps.or(steps),
@@ -160,6 +163,7 @@ impl Course {
     pub fn run(&self, lesson: &mut impl Lesson) -> Result<()> {
         let mut log = self.start(lesson)?;
         let ended = self.train(lesson, &mut log);
+        log.end_row(lesson.steps(), lesson.images());
         // What was good is kept, whatever ended the run.
         let written = self.write(lesson, &log);
         ended?;

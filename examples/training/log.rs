@@ -6,11 +6,13 @@ use std::path::Path;
 
 use gan_core::{Error, Result};
 
-/// Steps that a row is the mean of.
+use crate::program::write;
+
+/// Steps from row to row, but where a run ends in between.
 const STEPS_A_ROW: u64 = 32;
 
-/// Means over some steps each; a value that no step had is NaN, and empty in the file. The columns are the step, the number of
-/// images seen and those of the program.
+/// Means over the steps since the row before; a value that no step had is NaN, and empty in the file. The columns are the step, the
+/// number of images seen and those of the program.
 #[derive(Debug)]
 pub struct Log {
     pub(super) columns: &'static [&'static str],
@@ -68,10 +70,18 @@ impl Log {
             }
         }
         if step.is_multiple_of(STEPS_A_ROW) {
-            let values = self.sums.iter().map(|(sum, count)| sum / f64::from(*count)).collect();
-            self.rows.push(Row { step, images: images as f64, values });
-            self.sums.fill((0.0, 0));
+            self.end_row(step, images);
         }
+    }
+
+    /// Ends a row after that step, if there was one since the last: what a run has seen is not lost when it stops.
+    pub fn end_row(&mut self, step: u64, images: u64) {
+        if self.sums.iter().all(|(_, count)| *count == 0) {
+            return;
+        }
+        let values = self.sums.iter().map(|(sum, count)| sum / f64::from(*count)).collect();
+        self.rows.push(Row { step, images: images as f64, values });
+        self.sums.fill((0.0, 0));
     }
 
     /// Writes the table, complete or not at all.
@@ -85,10 +95,7 @@ impl Log {
             let cells: Vec<String> = values.iter().map(cell).collect();
             text += &format!("{step},{images},{}\n", cells.join(","));
         }
-        let io = |action| move |source| Error::Io { action, path: path.to_owned(), source };
-        let beside = path.with_extension("csv.new");
-        fs::write(&beside, text).map_err(io("write"))?;
-        fs::rename(&beside, path).map_err(io("rename"))
+        write(path, &text)
     }
 }
 
@@ -109,4 +116,33 @@ fn parse(row: &str, columns: usize) -> Option<Row> {
     let number = |cell: &str| if cell.is_empty() { Some(f64::NAN) } else { cell.parse().ok() };
     let values: Vec<f64> = cells.map(number).collect::<Option<_>>()?;
     (values.len() == columns).then_some(Row { step, images, values })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Wherever a run stops, each step is in one row, and a run of a few steps has a row.
+    #[test]
+    fn no_step_is_lost() {
+        for stops in [&[40][..], &[20, 40], &[32, 40], &[5, 40], &[3]] {
+            let mut log = Log::new(&["loss"]);
+            let mut step = 0;
+            for &stop in stops {
+                while step < stop {
+                    step += 1;
+                    log.push(step, 4 * step, &[Some(step as f64)]);
+                }
+                log.end_row(step, 4 * step);
+            }
+            let mut before = 0;
+            let mut sum = 0.0;
+            for row in &log.rows {
+                sum += row.values[0] * (row.step - before) as f64;
+                before = row.step;
+            }
+            assert_eq!(before, step, "{stops:?}");
+            assert!((sum - (step * (step + 1) / 2) as f64).abs() < 1e-9, "{stops:?}: {sum}");
+        }
+    }
 }

@@ -8,8 +8,8 @@ mod pictures;
 mod plot;
 mod text;
 
-pub use course::{Course, CourseArgs, Lesson};
+pub use course::{Course, CourseArgs, Lesson, MOST_IMAGES, MOST_RATE};
 pub use log::Log;
 pub use pictures::Pictures;
-pub(crate) use pictures::read_folder;
+pub(crate) use pictures::{digest, pick, read_folder};
 pub use plot::plot;

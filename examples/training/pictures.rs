@@ -6,18 +6,16 @@ use std::path::{Path, PathBuf};
 use gan_core::{Device, Error, Image, Philox, Result, Tensor};
 use rayon::prelude::*;
 
-use crate::world::{House, Portrait, World, image, nth};
+use crate::world::{Domain, House, Portrait, World, nth, planes};
 
 /// Sets the stream that picks files apart from that of a training run of the same seed.
 const PICKS: u64 = 0x7069_636b_0000_0000;
 
 /// Where real images come from. Image `k` of a seed is always the same, so that training can go on where it stopped.
 pub enum Pictures {
-    /// Portraits, never one twice.
-    Portraits,
-    /// Houses, never one twice.
-    Houses,
-    /// Images of a folder, each drawn at random.
+    /// Of a world, never one twice.
+    Drawn(Domain),
+    /// Images of a folder, each picked at random.
     Files(Vec<Image>),
 }
 
@@ -43,23 +41,48 @@ impl Pictures {
         size: usize,
         device: &Device,
     ) -> Result<Tensor> {
-        let planes = (0..n as u64).into_par_iter().map(|i| match self {
-            Pictures::Portraits => drawn::<Portrait>(seed, first + i, size),
-            Pictures::Houses => drawn::<House>(seed, first + i, size),
+        let planes = match self {
+            Pictures::Drawn(Domain::Portraits) => drawn::<Portrait>(seed, first, n, size)?,
+            Pictures::Drawn(Domain::Houses) => drawn::<House>(seed, first, n, size)?,
             Pictures::Files(files) => {
-                let word = Philox::at(PICKS | u64::from(seed), (first + i).into()).next_u32();
-                let pick = (u64::from(word) * files.len() as u64) >> 32;
-                Ok(files[pick as usize].to_planar())
+                let of = |k| files[pick(seed, k, files.len())].to_planar();
+                (first..first + n as u64).flat_map(of).collect()
             }
-        });
-        let planes = planes.collect::<Result<Vec<_>>>()?;
-        Tensor::from_vec(planes.concat(), &[n, 3, size, size], device)
+        };
+        Tensor::from_vec(planes, &[n, 3, size, size], device)
+    }
+
+    /// What tells these pictures from others, for the state of a run.
+    pub fn digest(&self, size: usize) -> String {
+        match self {
+            Pictures::Drawn(Domain::Portraits) => format!("portraits of {size} x {size}"),
+            Pictures::Drawn(Domain::Houses) => format!("houses of {size} x {size}"),
+            Pictures::Files(files) => digest(files, &[]),
+        }
     }
 }
 
-fn drawn<W: World>(seed: u32, k: u64, size: usize) -> Result<Vec<f32>> {
+fn drawn<W: World>(seed: u32, first: u64, n: usize, size: usize) -> Result<Vec<f32>> {
     // Beyond 2^32 pictures it starts again.
-    Ok(image(&nth::<W>(seed, k as u32), size)?.to_planar())
+    let pictures = (first..first + n as u64).map(|k| nth(seed, k as u32));
+    planes(&pictures.collect::<Vec<W>>(), size)
+}
+
+/// Which of `count` things is number `k` of a run.
+pub(crate) fn pick(seed: u32, k: u64, count: usize) -> usize {
+    let word = Philox::at(PICKS | u64::from(seed), k.into()).next_u32();
+    ((u64::from(word) * count as u64) >> 32) as usize
+}
+
+/// What tells images, and what is known of them, from others: a checksum, since that a folder changed must be seen and nobody lies.
+pub(crate) fn digest<'a>(images: impl IntoIterator<Item = &'a Image>, known: &[u8]) -> String {
+    let (mut count, mut sum) = (0, crc32fast::Hasher::new());
+    for image in images {
+        count += 1;
+        sum.update(image.pixels());
+    }
+    sum.update(known);
+    format!("{count} images with checksum {:08x}", sum.finalize())
 }
 
 /// All .png, .jpg and .jpeg files of a folder, `size` x `size` pixels each, and their names, which they are sorted by.

@@ -16,8 +16,10 @@ mod portrait;
 mod shape;
 mod sheet;
 
+use clap::ValueEnum;
 use gan_core::random::numpy::RandomState;
 use gan_core::{Error, Image};
+use rayon::prelude::*;
 
 pub use canvas::Canvas;
 pub use caption::{Phrase, Role, TEMPLATES, caption, captions};
@@ -43,6 +45,15 @@ pub trait World: Clone + std::fmt::Debug + Default + Send + Sync + 'static {
 
     /// What can be said about the picture, all of it true.
     fn phrases(&self) -> Vec<Phrase>;
+}
+
+/// The worlds, for the flag of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Domain {
+    /// People who do not exist
+    Portraits,
+    /// Houses
+    Houses,
 }
 
 /// A picture with each factor drawn independently from its distribution.
@@ -71,6 +82,15 @@ pub fn image<W: World>(world: &W, side: usize) -> Result<Image, Error> {
     let mut canvas = Canvas::new(side, false)?;
     world.paint(&mut canvas);
     canvas.into_image()
+}
+
+/// Pictures as a batch `[n, 3, side, side]`, -1 to 1.
+///
+/// # Errors
+/// [`Error::Argument`] unless `side` is of 8 to 4096.
+pub fn planes<W: World>(pictures: &[W], side: usize) -> Result<Vec<f32>, Error> {
+    let planes = pictures.par_iter().map(|picture| Ok(image(picture, side)?.to_planar()));
+    Ok(planes.collect::<Result<Vec<_>, Error>>()?.concat())
 }
 
 /// The class of each pixel, rows from the top, `[side, side]`; [`World::CLASSES`] has their names.
