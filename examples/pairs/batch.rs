@@ -5,10 +5,9 @@ use std::collections::HashSet;
 use gan_clip::{Clip, cosine, normalize};
 use gan_core::training::cross_entropy;
 use gan_core::{Device, Result, Tensor};
-use rayon::prelude::*;
 
 use super::Words;
-use crate::world::{Portrait, World, captions, image, nth};
+use crate::world::{Portrait, World, captions, nth, planes};
 
 /// What catches the eye, and so is all that a network would learn to tell pictures of a batch apart by.
 const LOUD: [&str; 4] = ["hair_colour", "hat_colour", "clothes", "background"];
@@ -19,7 +18,7 @@ const BOLD: [&str; 7] =
 /// What all portraits of batch `k` have in common: the colours in every other batch, and later, in half of all, everything bold as well, which leaves
 /// smiles. A network keeps what it has learned, but does not begin with what often does not matter: the bold must come first.
 fn shared(k: u64, steps: u64) -> Vec<&'static str> {
-    let is_early = 5 * k < 2 * steps;
+    let is_early = k < steps / 4;
     match k % 4 {
         2 | 3 if !is_early => [&LOUD[..], &BOLD].concat(),
         1 | 3 => LOUD.to_vec(),
@@ -50,16 +49,16 @@ impl Batch {
         device: &Device,
     ) -> Result<Self> {
         // Beyond 2^32 pictures it starts again.
-        let first = (k * n as u64) as u32;
-        let mut people: Vec<Portrait> = (0..n as u32).map(|i| nth(seed, first + i)).collect();
+        let first = k * n as u64;
+        let numbers = (first..first + n as u64).map(|i| i as u32);
+        let mut people: Vec<Portrait> = numbers.clone().map(|i| nth(seed, i)).collect();
         let shared = shared(k, steps);
         let one = people[0].clone();
         for factor in Portrait::factors().iter().filter(|factor| shared.contains(&factor.name)) {
             people.iter_mut().for_each(|person| (factor.set)(person, (factor.get)(&one)));
         }
-        let caption =
-            |(i, person): (u32, &Portrait)| captions(person, seed, first + i, 1).remove(0);
-        let captions: Vec<String> = (0..).zip(&people).map(caption).collect();
+        let caption = |(i, person): (u32, &Portrait)| captions(person, seed, i, 1).remove(0);
+        let captions: Vec<String> = numbers.zip(&people).map(caption).collect();
         let truth = truth(&people, &captions);
         Ok(Batch { images: drawn(&people, side, device)?, captions, truth })
     }
@@ -67,9 +66,8 @@ impl Batch {
 
 /// Portraits as the network takes them, `[n, 3, side, side]`.
 pub(super) fn drawn(people: &[Portrait], side: usize, device: &Device) -> Result<Tensor> {
-    let planes = people.par_iter().map(|person| Ok(image(person, side)?.to_planar()));
-    let planes: Vec<Vec<f32>> = planes.collect::<Result<_>>()?;
-    let images = Tensor::from_vec(planes.concat(), &[people.len(), 3, side, side], device)?;
+    let shape = [people.len(), 3, side, side];
+    let images = Tensor::from_vec(planes(people, side)?, &shape, device)?;
     normalize(&images).map_err(core)
 }
 
