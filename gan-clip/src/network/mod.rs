@@ -1,7 +1,6 @@
 //! The network: two towers that meet in one space.
 
 mod attention_pool;
-mod batch_norm;
 mod clip;
 mod config;
 mod layout;

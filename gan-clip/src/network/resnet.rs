@@ -1,11 +1,10 @@
 //! The image tower as a residual network.
 
 use gan_core::Tensor;
-use gan_core::backend::{Activation, BiasAct};
-use gan_core::nn::{Params, average_downsample2d, bias_act};
+use gan_core::backend::{Activation, BiasAct, Conv};
+use gan_core::nn::{NormedConv, Params, average_downsample2d, bias_act};
 
 use super::attention_pool::AttentionPool;
-use super::batch_norm::NormedConv;
 use super::config::TowerOptions;
 use crate::error::{Error, Result};
 
@@ -13,6 +12,8 @@ use crate::error::{Error, Result};
 const STAGES: usize = 4;
 /// Pixels of the image for one of the last map.
 const REDUCTION: usize = 32;
+/// Added to variances, as in PyTorch.
+const EPS: f64 = 1e-5;
 
 /// `ModifiedResNet` of `clip/model.py` in openai/CLIP: a stem of three convolutions, means instead of strides, and attention
 /// in the place of the last mean (Radford et al. 2021, section 2.4).
@@ -31,7 +32,7 @@ impl ModifiedResNet {
         for (i, stride) in [(1, 2), (2, 1), (3, 1)] {
             let names = [format!("visual.conv{i}"), format!("visual.bn{i}")];
             let names = [names[0].as_str(), names[1].as_str()];
-            let conv = NormedConv::new(params, names, [None, inputs], 3, stride)?;
+            let conv = conv(params, names, [None, inputs], 3, stride)?;
             inputs = Some(conv.outputs());
             stem.push(conv);
         }
@@ -76,7 +77,7 @@ impl ModifiedResNet {
             let expected = format!("[n, 3, {side}, {side}]");
             return Err(Error::argument("images", expected, format!("{:?}", images.shape())));
         }
-        let x = self.stem.iter().try_fold(images.clone(), |x, conv| relu(&conv.forward(&x)?))?;
+        let x = self.stem.iter().try_fold(images.clone(), |x, conv| conv.forward(&x, &relu()))?;
         Ok(average_downsample2d(&x)?)
     }
 
@@ -106,7 +107,7 @@ impl Bottleneck {
         let mut conv = |i: usize, outputs, inputs, kernel| {
             let names = [format!("{name}.conv{i}"), format!("{name}.bn{i}")];
             let names = [names[0].as_str(), names[1].as_str()];
-            NormedConv::new(params, names, [outputs, inputs], kernel, 1)
+            self::conv(params, names, [outputs, inputs], kernel, 1)
         };
         let first = conv(1, None, inputs, 1)?;
         let inner = Some(first.outputs());
@@ -118,7 +119,7 @@ impl Bottleneck {
         let shortcut = changes.then(|| {
             let names = [format!("{shortcut}.0"), format!("{shortcut}.1")];
             let names = [names[0].as_str(), names[1].as_str()];
-            NormedConv::new(params, names, [outputs, inputs], 1, 1)
+            self::conv(params, names, [outputs, inputs], 1, 1)
         });
         let shortcut = shortcut.transpose()?;
         Ok(Bottleneck { convs: [first, second, third], shortcut, halves })
@@ -132,17 +133,31 @@ impl Bottleneck {
         let halved = |x: &Tensor| -> Result<Tensor> {
             Ok(if self.halves { average_downsample2d(x)? } else { x.clone() })
         };
-        let y = relu(&self.convs[0].forward(x)?)?;
-        let y = halved(&relu(&self.convs[1].forward(&y)?)?)?;
-        let y = self.convs[2].forward(&y)?;
+        let linear = BiasAct::new(Activation::Linear);
+        let y = self.convs[0].forward(x, &relu())?;
+        let y = halved(&self.convs[1].forward(&y, &relu())?)?;
+        let y = self.convs[2].forward(&y, &linear)?;
         let shortcut = match &self.shortcut {
-            Some(conv) => conv.forward(&halved(x)?)?,
+            Some(conv) => conv.forward(&halved(x)?, &linear)?,
             None => x.clone(),
         };
-        relu(&y.add(&shortcut)?)
+        Ok(bias_act(&y.add(&shortcut)?, None, &relu())?)
     }
 }
 
-fn relu(x: &Tensor) -> Result<Tensor> {
-    Ok(bias_act(x, None, &BiasAct { gain: 1.0, ..BiasAct::new(Activation::Relu) })?)
+fn relu() -> BiasAct {
+    BiasAct { gain: 1.0, ..BiasAct::new(Activation::Relu) }
+}
+
+/// With its normalisation; images keep their size at stride 1.
+fn conv(
+    params: &mut Params,
+    names: [&str; 2],
+    [outputs, inputs]: [Option<usize>; 2],
+    kernel: usize,
+    stride: usize,
+) -> Result<NormedConv> {
+    let shape = [outputs, inputs, Some(kernel), Some(kernel)];
+    let conv = Conv { stride: [stride; 2], padding: [kernel / 2; 2], groups: 1 };
+    Ok(NormedConv::new(params, names, shape, conv, EPS)?)
 }

@@ -41,14 +41,8 @@ impl BatchStatistics {
                 found: format!("shape {:?}", means.shape()),
             });
         }
-        let vars = params.take(&format!("{name}.running_vars"), &[Some(count), Some(features)])?;
-        if let Some(negative) = vars.to_vec::<f64>()?.into_iter().find(|v| *v < 0.0) {
-            return Err(Error::Weights {
-                name: format!("{name}.running_vars"),
-                expected: "variances of at least 0".into(),
-                found: negative.to_string(),
-            });
-        }
+        let name = format!("{name}.running_vars");
+        let vars = take_variances(params, &name, &[Some(count), Some(features)])?;
         Ok(BatchStatistics { means, vars, eps })
     }
 
@@ -211,6 +205,23 @@ fn normalize(
     let factor = weight.mul(&rstd)?;
     let shift = bias.sub(&factor.mul(&mean)?)?;
     x.mul(&factor.reshape(&[rows, c, 1, 1])?)?.add(&shift.reshape(&[rows, c, 1, 1])?)
+}
+
+/// Takes variances, which are none if one of them is negative.
+pub(super) fn take_variances(
+    params: &mut Params,
+    name: &str,
+    shape: &[Option<usize>],
+) -> Result<Tensor> {
+    let variances = params.take(name, shape)?;
+    match variances.to_vec::<f64>()?.into_iter().find(|v| *v < 0.0) {
+        None => Ok(variances),
+        Some(negative) => Err(Error::Weights {
+            name: name.to_owned(),
+            expected: "variances of at least 0".into(),
+            found: negative.to_string(),
+        }),
+    }
 }
 
 #[cfg(test)]

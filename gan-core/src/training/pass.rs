@@ -7,7 +7,7 @@ use crate::layers::Layers;
 use crate::models::{StyleNetwork, SynthesisNetwork};
 use crate::tensor::Tensor;
 
-/// Style mixing (StyleGAN, section 3.1): layers from `cutoff` on see the code of `z`.
+/// Style mixing (StyleGAN, section 3.1): layers from `cutoff` on see the code of `z`; with the number of layers, none do.
 #[derive(Clone, Copy, Debug)]
 pub struct Mixing<'a> {
     /// The other codes, as many as the first.
@@ -36,7 +36,7 @@ const W_AVG_BETA: f64 = 0.995;
 /// # Errors
 /// [`Error::Latent`](crate::Error::Latent) for codes of another length or number,
 /// [`Error::Argument`](crate::Error::Argument) if labels are missing or not wanted, if the network has no mean code, or for a
-/// cutoff beyond the last layer.
+/// cutoff beyond the number of layers.
 pub fn generate<S: SynthesisNetwork>(
     g: &StyleNetwork<S>,
     z: &Z,

@@ -3,53 +3,37 @@
 use super::table::{Form, Size, Step};
 use crate::backend::{Activation, BiasAct, Conv};
 use crate::error::Result;
-use crate::nn::{Params, average_pool2d, bias_act, max_pool2d_overlapping};
+use crate::nn::{NormedConv, Params, average_pool2d, max_pool2d_overlapping};
 use crate::tensor::Tensor;
 
 /// What is added to variances (`eps` of the published network's batch normalisation).
 const EPS: f64 = 0.001;
 
-/// Convolution, batch normalisation at inference and ReLU; the normalisation is part of weight and bias.
+/// Convolution, batch normalisation at inference and ReLU.
 #[derive(Clone, Debug)]
-struct Layer {
-    /// `[co, ci, kh, kw]`
-    weight: Tensor,
-    /// `[co]`
-    bias: Tensor,
-    conv: Conv,
-}
+struct Layer(NormedConv);
 
 impl Layer {
-    /// Takes `<path>.conv.weight [co, ci, kh, kw]` and, of `[co]`, `<path>.bn.weight`, `.bias`, `.running_mean`, `.running_var`.
+    /// Takes `<path>.conv` and `<path>.bn`.
     fn new(params: &mut Params, prefix: &str, form: &Form, inputs: Option<usize>) -> Result<Self> {
-        let path = format!("{prefix}{}", form.name);
+        let [conv, norm] = ["conv", "bn"].map(|part| format!("{prefix}{}.{part}", form.name));
         let [kh, kw] = form.kernel;
-        let shape = [None, inputs, Some(kh), Some(kw)];
-        let weight = params.take(&format!("{path}.conv.weight"), &shape)?;
-        let co = weight.shape()[0];
-        let mut norm = |part: &str| params.take(&format!("{path}.bn.{part}"), &[Some(co)]);
-        let [gain, bias] = [norm("weight")?, norm("bias")?];
-        let [mean, var] = [norm("running_mean")?, norm("running_var")?];
-        let gain = gain.mul(&var.affine(1.0, EPS)?.rsqrt()?)?;
         let (stride, padding) = match form.size {
             Size::Same => (1, [kh / 2, kw / 2]),
             Size::Inner => (1, [0, 0]),
             Size::Half => (2, [0, 0]),
         };
-        Ok(Layer {
-            weight: weight.mul(&gain.reshape(&[co, 1, 1, 1])?)?,
-            bias: bias.sub(&mean.mul(&gain)?)?,
-            conv: Conv { stride: [stride; 2], padding, groups: 1 },
-        })
+        let shape = [None, inputs, Some(kh), Some(kw)];
+        let form = Conv { stride: [stride; 2], padding, groups: 1 };
+        Ok(Layer(NormedConv::new(params, [&conv, &norm], shape, form, EPS)?))
     }
 
     fn outputs(&self) -> usize {
-        self.bias.shape()[0]
+        self.0.outputs()
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let relu = BiasAct { gain: 1.0, ..BiasAct::new(Activation::Relu) };
-        bias_act(&x.conv2d(&self.weight, self.conv)?, Some(&self.bias), &relu)
+        self.0.forward(x, &BiasAct { gain: 1.0, ..BiasAct::new(Activation::Relu) })
     }
 }
 
