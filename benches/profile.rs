@@ -150,6 +150,10 @@ impl Backend for Log {
         self.cpu.fuses(prim)
     }
 
+    fn run(&self, work: &mut (dyn FnMut() + Send)) {
+        self.cpu.run(work);
+    }
+
     fn eval(
         &self,
         prim: &Prim,

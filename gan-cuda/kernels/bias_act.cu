@@ -22,7 +22,7 @@ __device__ inline float activate(int act, float x, float alpha) {
     }
 }
 
-/// Written so that NaN stays NaN.
+/// Written so that NaN stays NaN, and a bound of NaN bounds nothing.
 __device__ inline float clamped(float x, float bound) {
     return x > bound ? bound : x < -bound ? -bound : x;
 }
@@ -49,8 +49,8 @@ __device__ void bias_act_grad(const T* g, const T* y, T* dx, unsigned n, int act
     if (i >= n) return;
     float out = to_float(y[i]);
     float slope = out > 0.0f || act == LINEAR ? gain : act == LRELU ? gain * alpha : 0.0f;
-    // What the clamp stopped gets a zero even where the gradient is not finite.
-    store(&dx[i], fabsf(out) < clamp ? to_float(g[i]) * slope : 0.0f);
+    // What the clamp or the activation stopped gets a zero even where the gradient is not finite.
+    store(&dx[i], fabsf(out) >= clamp || slope == 0.0f ? 0.0f : to_float(g[i]) * slope);
 }
 
 #define BIAS_ACT(T, S)                                                                                              \

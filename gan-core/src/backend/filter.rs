@@ -118,6 +118,11 @@ impl UpFirDn {
     pub fn output_len(&self, axis: usize, input: usize) -> Option<usize> {
         let taps = *[self.filter.height, self.filter.width].get(axis)?;
         let [before, after] = self.padding[axis];
+        // Beyond what any image has; kernels add to them.
+        let is_far = |padding: isize| padding.unsigned_abs() > 1 << 40;
+        if self.up[axis] == 0 || is_far(before) || is_far(after) {
+            return None;
+        }
         let padded = isize::try_from(input.checked_mul(self.up[axis])?).ok()?;
         let padded = padded.checked_add(before)?.checked_add(after)?;
         let last = padded.checked_sub(isize::try_from(taps).ok()?)?;

@@ -11,7 +11,8 @@ pub(crate) fn decompose(prim: &Prim, args: &[Tensor]) -> Result<Tensor> {
         Prim::BiasAct(op) => bias_act_composite(op, &args[0], args.get(1)),
         Prim::BiasActGrad(op) => bias_act_grad_composite(op, &args[0], &args[1]),
         Prim::DemodulatedActGrad(op) => {
-            bias_act_grad_composite(op, &args[0], &args[1])?.mul(&per_channel(&args[2])?)
+            let [g, y, d] = [&args[0], &args[1], &args[2]];
+            Tensor::apply(Prim::BiasActGrad(*op), &[g, y])?.mul(&per_channel(d)?)
         }
         Prim::SumProduct => {
             let product = args[0].mul(&args[1])?;

@@ -205,13 +205,15 @@ impl Tensor {
         self.0.storage.bytes()
     }
 
-    /// The same values on another device, not recorded.
+    /// The same values on another device, not recorded. What is computed of them runs as that handle has it, such as
+    /// [exactly](Device::exact): an operator runs as its first operand's does.
     ///
     /// # Errors
     /// When a device fails.
     pub fn to_device(&self, device: &Device) -> Result<Self> {
         if *device == self.0.device {
-            return Ok(self.detach());
+            let (shape, storage) = (self.0.shape.clone(), self.0.storage.clone());
+            return Ok(Self::leaf(device.clone(), shape, storage, false));
         }
         let storage =
             device.backend().upload(self.0.device.backend().download(&self.0.storage)?)?;

@@ -1,6 +1,7 @@
 //! Bias, noise, demodulation, activation, gain and clamp in one pass.
 
 use gan_core::backend::{Activation, BiasAct};
+use half::{bf16, f16};
 
 use super::View;
 use super::elementwise::Cast;
@@ -56,7 +57,7 @@ pub(crate) fn bias_act(
         .code(code(op.act))
         .float(op.alpha)
         .float(op.gain)
-        .float(op.clamp.unwrap_or(f64::INFINITY))
+        .float(bound(op, t))
         .each(n)?;
     Ok(y)
 }
@@ -64,6 +65,15 @@ pub(crate) fn bias_act(
 /// The operand in `f32`.
 fn single<'a>(cuda: &Cuda, view: Option<View<'a>>) -> Result<Option<Cast<'a>>> {
     view.map(|view| Cast::to(cuda, view.buffer, Scalar::F32)).transpose()
+}
+
+/// The bound as a result can hold it, so that a result at the bound is known as one; NaN, which bounds nothing, for none.
+fn bound(op: &BiasAct, stored: Scalar) -> f64 {
+    op.clamp.map_or(f64::NAN, |bound| match stored {
+        Scalar::F16 => f16::from_f64(bound).to_f64(),
+        Scalar::BF16 => bf16::from_f64(bound).to_f64(),
+        Scalar::F32 | Scalar::U32 => f64::from(bound as f32),
+    })
 }
 
 /// Whether the derivative shows in the result, as the kernel needs it.
@@ -83,7 +93,7 @@ pub(crate) fn bias_act_grad(cuda: &Cuda, op: &BiasAct, [g, y]: [View<'_>; 2]) ->
         .code(code(op.act))
         .float(op.alpha)
         .float(op.gain)
-        .float(op.clamp.unwrap_or(f64::INFINITY))
+        .float(bound(op, t))
         .each(n)?;
     Ok(dx)
 }

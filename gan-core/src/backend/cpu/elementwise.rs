@@ -196,7 +196,7 @@ pub(super) fn bias_act_grad(op: &BiasAct, g: &[f32], y: &[f32], out: &mut [f32])
     let slope = slope(op);
     let operands = g.par_chunks(CHUNK).zip(y.par_chunks(CHUNK));
     out.par_chunks_mut(CHUNK).zip(operands).in_tasks(1, |(out, (g, y))| {
-        out.iter_mut().zip(g.iter().zip(y)).for_each(|(o, (&g, &y))| *o = g * slope(y));
+        out.iter_mut().zip(g.iter().zip(y)).for_each(|(o, (&g, &y))| *o = scaled(g, slope(y)));
     });
 }
 
@@ -206,7 +206,7 @@ pub(super) fn demodulated_act_grad(op: &BiasAct, [g, y, d]: [&[f32]; 3], out: &m
     let plane = out.len() / d.len();
     let planes = out.par_chunks_mut(plane).zip(g.par_chunks(plane).zip(y.par_chunks(plane)));
     planes.zip(d).in_tasks(CHUNK.div_ceil(plane), |((out, (g, y)), &d)| {
-        out.iter_mut().zip(g.iter().zip(y)).for_each(|(o, (&g, &y))| *o = g * slope(y) * d);
+        out.iter_mut().zip(g.iter().zip(y)).for_each(|(o, (&g, &y))| *o = scaled(g, slope(y)) * d);
     });
 }
 
@@ -219,9 +219,14 @@ fn slope(op: &BiasAct) -> impl Fn(f32) -> f32 + Copy + Sync + use<> {
             Activation::Lrelu => op.alpha as f32,
             _ => 1.0,
         };
-    let bound = op.clamp.map_or(f32::INFINITY, |bound| bound as f32);
+    let bound = op.clamp.map(|bound| bound as f32);
     move |y| {
         let slope = if y > 0.0 { gain } else { negative };
-        if y.abs() < bound { slope } else { 0.0 }
+        if bound.is_none_or(|bound| y.abs() < bound) { slope } else { 0.0 }
     }
+}
+
+/// What is stopped is zero, even where the gradient is not finite.
+fn scaled(g: f32, slope: f32) -> f32 {
+    if slope == 0.0 { 0.0 } else { g * slope }
 }

@@ -107,6 +107,13 @@ unsafe fn portable<const ADD: bool>(
     stride: usize,
 ) {
     let mut sums = [[0.0f32; 8]; 4];
+    if ADD {
+        // As in the other kernels, a sum goes on: its bits must not depend on how many pieces it comes in.
+        for (i, row) in sums.iter_mut().enumerate() {
+            // SAFETY: row i of the block, see above.
+            *row = unsafe { *c.add(i * stride).cast::<[f32; 8]>() };
+        }
+    }
     for p in 0..k {
         // SAFETY: p < k, see above.
         let (a, b) =
@@ -117,8 +124,7 @@ unsafe fn portable<const ADD: bool>(
     }
     for (i, row) in sums.iter().enumerate() {
         // SAFETY: row i of the block, see above.
-        let c = unsafe { &mut *c.add(i * stride).cast::<[f32; 8]>() };
-        c.iter_mut().zip(row).for_each(|(c, sum)| *c = if ADD { *c + sum } else { *sum });
+        unsafe { *c.add(i * stride).cast::<[f32; 8]>() = *row };
     }
 }
 

@@ -17,6 +17,8 @@ mod shape;
 mod simd;
 mod styled;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod tiles;
 mod winograd;
 
@@ -186,13 +188,20 @@ impl Drop for Buffer {
 impl Buffer {
     /// The packed copy for `key`, made at first use: weights are shared by many calls.
     fn packed(&self, key: PackKey, pack: impl FnOnce() -> PackedWeight) -> Arc<PackedWeight> {
-        let mut copies = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, copy)) = copies.iter().find(|(k, _)| *k == key) {
-            return Arc::clone(copy);
+        let found = |copies: &[(PackKey, Arc<PackedWeight>)]| {
+            copies.iter().find(|(k, _)| *k == key).map(|(_, copy)| Arc::clone(copy))
+        };
+        let lock = || self.packed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(copy) = found(&lock()) {
+            return copy;
         }
+        // Not under the lock: while it waits for its tasks, this thread may begin other work, which may need the same copy.
         let copy = Arc::new(pack());
-        copies.push((key, Arc::clone(&copy)));
-        copy
+        let mut copies = lock();
+        found(&copies).unwrap_or_else(|| {
+            copies.push((key, Arc::clone(&copy)));
+            copy
+        })
     }
 }
 
@@ -204,7 +213,7 @@ impl Storage for Buffer {
     fn bytes(&self) -> usize {
         let copies = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
         let packed: usize = copies.iter().map(|(_, copy)| copy.len()).sum();
-        (self.values.len() + packed) * size_of::<f32>()
+        (self.values.capacity() + packed) * size_of::<f32>()
     }
 }
 
@@ -281,7 +290,7 @@ impl Backend for Cpu {
         if let Prim::Reshape(_) = prim {
             return Ok(Arc::clone(args[0].storage));
         }
-        let mut values = self.pool.take(shape.iter().product())?;
+        let mut values = self.pool.take(numel(shape).unwrap_or(usize::MAX))?;
         let out = values.as_mut_slice();
         if leaves_gaps(prim) {
             out.fill(0.0);

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::hint::spin_loop;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::LocalKey;
 
@@ -22,14 +23,16 @@ const PATIENCE: usize = 2000;
 /// Runs `work` in the pool, of which some threads wait meanwhile for what it hands over: to be woken for every layer takes a tenth of
 /// the time of a small network.
 pub(super) fn while_awake(work: &mut (dyn FnMut() + Send)) {
-    let is_done = &AtomicBool::new(false);
-    rayon::scope(|scope| {
+    rayon::scope(|_| {
+        let is_done = Arc::new(AtomicBool::new(false));
         let own = rayon::current_thread_index();
         for _ in 1..rayon::current_num_threads().min(AWAKE) {
-            // The working thread may find this while it waits for others; it has no time for that.
-            scope.spawn(move |_| {
+            let is_done = Arc::clone(&is_done);
+            // Not of the scope, which would wait for them, and so for whatever long work of others they have found.
+            rayon::spawn(move || {
+                // The working thread may find this while it waits for others; it has no time for that.
                 if rayon::current_thread_index() != own {
-                    wait_for_work(is_done);
+                    wait_for_work(&is_done);
                 }
             });
         }
