@@ -8,6 +8,9 @@ use gan_core::models::{AnyGenerator, StyleNetwork, SynthesisNetwork};
 
 use crate::program::{Result, say};
 
+/// Characters of a setting that are shown.
+const MOST_SHOWN: usize = 2000;
+
 /// Tensors of a part of a file, and the values in them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Count {
@@ -71,7 +74,8 @@ pub fn inspect(found: &Checkpoint) -> Result<()> {
     }
     line("licence", found.summary().licence.as_deref().unwrap_or("not said"))?;
     for (i, (key, value)) in dict.metadata().iter().enumerate() {
-        line(if i == 0 { "settings" } else { "" }, &format!("{key} = {value}"))?;
+        let text = format!("{} = {}", shown(key), shown(value));
+        line(if i == 0 { "settings" } else { "" }, &text)?;
     }
     for (i, name) in dict.names().enumerate() {
         let shape = dict.shape(name).unwrap_or_default();
@@ -79,6 +83,16 @@ pub fn inspect(found: &Checkpoint) -> Result<()> {
         line(if i == 0 { "tensors" } else { "" }, &format!("{name} {format} {shape:?}"))?;
     }
     Ok(())
+}
+
+/// The beginning of a text of a file that nobody may trust: what a terminal would obey is escaped.
+fn shown(text: &str) -> String {
+    let escaped = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    let start: String = text.chars().take(MOST_SHOWN).map(escaped).collect();
+    if text.chars().nth(MOST_SHOWN).is_some() { start + "..." } else { start }
 }
 
 fn formats(dict: &StateDict) -> Vec<(NumberFormat, Count)> {

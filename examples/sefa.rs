@@ -78,11 +78,6 @@ where
         flags.layers.clone()
     };
     let strengths = strengths(flags.range, flags.steps)?;
-    let rows = groups
-        .len()
-        .saturating_mul(flags.semantics.min(g.z_dim()))
-        .saturating_mul(flags.seeds.len());
-    check_sheet(g, flags.steps, rows)?;
     let codes = flags.seeds.iter().map(|seed| g.sampled(seed, &flags.model));
     let codes = codes.collect::<Result<Vec<_>>>()?;
 
@@ -97,6 +92,8 @@ where
             .collect::<Result<Vec<_>>>()
     })?;
 
+    let semantics = found.iter().map(|found| found.directions.len().min(flags.semantics));
+    check_sheet(g, flags.steps, semantics.sum::<usize>().saturating_mul(flags.seeds.len()))?;
     let mut rows = Vec::new();
     for (group, found) in groups.iter().zip(&found) {
         for (k, direction) in found.directions.iter().take(flags.semantics).enumerate() {

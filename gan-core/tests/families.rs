@@ -7,8 +7,8 @@ mod support;
 use gan_core::checkpoint::{Layout, StateDict};
 use gan_core::models::{pggan, stylegan};
 use gan_core::{
-    Device, Error, Generator, Labels, Noise, PgGan, Result, Seeds, StyleBased, StyleGan, StyleGan2,
-    Tensor, Truncation, WPlus, Z,
+    Device, Direction, Error, Generator, Labels, Layers, Noise, PgGan, Result, Seeds, StyleBased,
+    StyleGan, StyleGan2, Tensor, Truncation, WPlus, Z,
 };
 use support::{changed, golden_weights, refused, renamed};
 
@@ -261,4 +261,38 @@ fn styles_and_noise_of_a_stylegan() {
     let error = refused(other.synthesize_styles(&styles, Noise::Const), &["styles", "b4.conv0"]);
     assert!(matches!(error, Error::Latent { .. }), "{error:?}");
     refused(other.styles(&wp), &["w+", "[n, 6, 12]", "[2, 8, 16]"]);
+}
+
+/// NVIDIA's own PGGAN normalises codes and labels once and together, genforce's the codes before.
+#[test]
+fn labels_weigh_as_in_the_original_code() {
+    let cpu = Device::cpu();
+    let checkpoints = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/checkpoints");
+    let options = gan_core::models::pggan::Options { label_dim: 2, ..Default::default() };
+    for (file, together) in
+        [("containers/tf_pggan.pkl", true), ("pggan_genforce.safetensors", false)]
+    {
+        let dict = StateDict::open(format!("{checkpoints}/{file}")).unwrap();
+        let g = PgGan::from_state_dict(dict, &options, &cpu).unwrap();
+        let z = g.sample(&Seeds::from(0..1)).unwrap();
+        let image = |z: f64, label: f64| {
+            let z =
+                Z::new(g.sample(&Seeds::from(0..1)).unwrap().tensor().scale(z).unwrap()).unwrap();
+            let labels =
+                Labels::new(Tensor::new(&[label as f32, 0.0], &[1, 2], &cpu).unwrap()).unwrap();
+            g.generate(&z, Some(&labels)).unwrap().to_vec::<f32>().unwrap()
+        };
+        let apart = |a: Vec<f32>, b: Vec<f32>| {
+            a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        let [of_z, of_both] =
+            [apart(image(1.0, 1.0), image(3.0, 1.0)), apart(image(1.0, 1.0), image(3.0, 3.0))];
+        let (same, other) = if together { (of_both, of_z) } else { (of_z, of_both) };
+        assert!(same < 1e-4 && other > 1e-3, "{file}: {of_z} {of_both}");
+        let moved = |layers| {
+            let ones = vec![1.0; g.z_dim()];
+            z.shifted(&Direction::<Z>::new(ones, layers, "test").unwrap(), 1.0)
+        };
+        assert!(moved(Layers::All).is_ok() && moved(Layers::range(0, 0).unwrap()).is_err());
+    }
 }

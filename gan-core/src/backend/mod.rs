@@ -174,7 +174,8 @@ impl Device {
 
     /// Does some work with many operations, whose result is the same anywhere, from where operations start fastest: on the CPU, a
     /// thread of the rayon pool that the caller is in. Each operation that starts elsewhere hands its tasks over and sleeps until they
-    /// are done, which is a sixth of the time of a small network. Networks, gradients and trainers do this themselves.
+    /// are done, which is a sixth of the time of a small network. Style-based generators and StyleGAN2's
+    /// discriminator, gradients and trainers do this themselves.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let (mut work, mut result) = (Some(work), None);
         let mut once = || {

@@ -18,8 +18,8 @@ pub enum Target {
 /// A StyleGAN2 generator, in whichever layout it is, under the names and conventions of another code base. Other networks
 /// of the file are left out.
 ///
-/// Images stay the same up to rounding. What the target has no place for is an error: rosinality's networks have no labels
-/// and only the `skip` architecture, and NVIDIA's do not normalise z together with labels. Of what is in metadata, rosinality's
+/// Images stay the same up to rounding. What the target has no place for is an error: neither knows levels of detail, rosinality's networks
+/// have no labels and only the `skip` architecture, and NVIDIA's do not normalise z together with labels. Of what is in metadata, rosinality's
 /// code does not know the bound of features (`conv_clamp`), which matters only where features reach it.
 ///
 /// ```no_run
@@ -45,6 +45,10 @@ pub fn convert(dict: StateDict, to: Target) -> Result<StateDict> {
         let expected = "no labels, or labels normalised apart from z as the target does it";
         let found = "labels normalised together with z";
         return Err(weights("mapping.embed.weight", expected, found));
+    }
+    if found.dict.shape("synthesis.lod").is_some() {
+        let expected = "none: the target sums the colours of all blocks";
+        return Err(weights("synthesis.lod", expected, "a network that grew, level by level"));
     }
     let dict = found.dict.with_metadata(metadata);
     match to {

@@ -107,6 +107,10 @@ impl HostTensor {
         let &[rows, columns] = self.shape.as_slice() else {
             return Err(weights(name, "two dimensions", self.shape_text()));
         };
+        // Of no values, there may be any number of columns to go through.
+        if self.data.is_empty() {
+            return Err(weights(name, "at least one value", self.shape_text()));
+        }
         let column = |j: usize| self.data.iter().skip(j).step_by(columns.max(1));
         let data = (0..columns).flat_map(|j| column(j).copied()).collect();
         Ok(HostTensor { shape: vec![columns, rows], data })

@@ -85,7 +85,9 @@ pub(crate) fn canonical(mut dict: StateDict) -> Result<Canonical> {
 /// The bound of features that a pickled network says it has, under one of these prefixes; its tensors do not tell.
 pub(crate) fn conv_clamp(dict: &StateDict, prefixes: &[&str]) -> Option<f64> {
     let is_it = |key: &str| {
-        key.ends_with(".conv_clamp") && prefixes.iter().any(|prefix| key.starts_with(prefix))
+        // A network of TensorFlow that was taken out of its file, as by `convert`.
+        key == "static_kwargs.conv_clamp"
+            || key.ends_with(".conv_clamp") && prefixes.iter().any(|prefix| key.starts_with(prefix))
     };
     dict.metadata().iter().find(|(key, _)| is_it(key))?.1.parse().ok()
 }
@@ -120,6 +122,15 @@ pub(crate) fn canonical_pggan(dict: StateDict, fused: Option<bool>) -> Result<Ca
 /// An error unless these are the tensors of a BigGAN generator; they need no conversion.
 pub(crate) fn check_biggan(dict: &StateDict) -> Result<Layout> {
     layout::locate(dict, Family::BigGan).map(|(layout, _)| layout)
+}
+
+/// The start of a text of a file, fit for a message.
+fn shown(text: &str) -> String {
+    let mut out: String = text.chars().take(80).flat_map(char::escape_default).collect();
+    if text.chars().nth(80).is_some() {
+        out.push_str("...");
+    }
+    out
 }
 
 /// A number of a tensor's name, as the original code writes it.

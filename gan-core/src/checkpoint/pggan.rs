@@ -42,7 +42,7 @@ pub(super) fn to_canonical(
         };
         dict.insert(place, tensor)?;
     }
-    Ok(Canonical { layout, dict, label_norm_joint: true })
+    Ok(Canonical { layout, dict, label_norm_joint: false })
 }
 
 enum Weight {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::container::Container;
 use super::layout::{Family, Layout, generator_names, recognise};
+use super::shown;
 use super::state_dict::StateDict;
 use super::tensorflow::most_doublings;
 
@@ -29,7 +30,7 @@ pub struct Summary {
     pub tensors: usize,
     /// Number of values in all tensors, of all networks in the file.
     pub parameters: usize,
-    /// What the file says about its licence or copyright, if anything.
+    /// How what the file says about its licence or copyright begins, if it says anything.
     pub licence: Option<String>,
 }
 
@@ -46,7 +47,10 @@ impl Checkpoint {
             resolution: generator.and_then(|(_, layout)| resolution(dict, layout)),
             tensors: dict.len(),
             parameters: dict.names().map(values).sum(),
-            licence: licence.iter().find_map(|key| dict.metadata().get(*key).cloned()),
+            licence: licence
+                .iter()
+                .find_map(|key| dict.metadata().get(*key))
+                .map(|text| shown(text)),
         }
     }
 }
@@ -87,7 +91,7 @@ fn resolution(dict: &StateDict, layout: Layout) -> Option<usize> {
     let doublings = match layout {
         Layout::Nvidia => return largest("b").filter(|side| *side <= 4 << 16),
         Layout::TensorFlow => most_doublings(names.iter().copied()),
-        Layout::Rosinality => largest("to_rgbs.")? + 1,
+        Layout::Rosinality => largest("to_rgbs.")?.checked_add(1)?,
         Layout::Genforce | Layout::InterfaceGan | Layout::MganPrior => largest("output")?,
         // Every second block doubles; attention has no normalisation.
         Layout::HuggingFace => {

@@ -39,12 +39,30 @@ impl Z {
     /// Moved by `strength` along a direction.
     ///
     /// # Errors
-    /// [`Error::Latent`] if the direction is longer or shorter, [`Error::Argument`] if the strength is not finite.
+    /// [`Error::Latent`] if the direction is longer or shorter or one of some layers, [`Error::Argument`] if the strength is not finite.
     pub fn shifted(&self, direction: &Direction<Z>, strength: f64) -> Result<Self> {
+        check_all(direction, "z to Z+")?;
+        self.moved(direction, strength)
+    }
+
+    /// As [`Z::shifted`], whatever layers the direction is for.
+    pub(crate) fn moved(&self, direction: &Direction<Z>, strength: f64) -> Result<Self> {
         let [_, z_dim] = self.0.dims2("z")?;
         direction.check_len(z_dim)?;
         let delta = direction.scaled(strength, "strength")?;
         Ok(Z(self.0.add(&Tensor::from_vec(delta, &[1, z_dim], self.0.device())?)?))
+    }
+}
+
+/// Refuses a direction of some layers for a code that all share.
+fn check_all<S>(direction: &Direction<S>, wider: &str) -> Result<()> {
+    match direction.layers() {
+        Layers::All => Ok(()),
+        some => Err(Error::Latent {
+            what: "direction",
+            expected: format!("one for all layers; broadcast {wider} for others"),
+            found: format!("layers {some}"),
+        }),
     }
 }
 
@@ -80,13 +98,7 @@ impl W {
     /// # Errors
     /// [`Error::Latent`] if the direction is longer or shorter or belongs to some layers only: broadcast to W+ first.
     pub fn shifted(&self, direction: &Direction<W>, strength: f64) -> Result<Self> {
-        if *direction.layers() != Layers::All {
-            return Err(Error::Latent {
-                what: "direction",
-                expected: "one for all layers; broadcast w to W+ for others".into(),
-                found: format!("layers {}", direction.layers()),
-            });
-        }
+        check_all(direction, "w to W+")?;
         let [_, w_dim] = self.0.dims2("w")?;
         direction.check_len(w_dim)?;
         let delta = direction.scaled(strength, "strength")?;

@@ -20,11 +20,17 @@ use crate::tensor::Tensor;
 /// # Ok::<(), gan_core::Error>(())
 /// ```
 pub fn bias_act(x: &Tensor, bias: Option<&Tensor>, op: &BiasAct) -> Result<Tensor> {
-    if let Some(clamp) = op.clamp.filter(|&c| c.is_nan() || c <= 0.0) {
-        return Err(Error::argument("clamp", "a number above 0", clamp));
-    }
+    check_clamp(op.clamp)?;
     match bias {
         Some(bias) => Tensor::apply(Prim::BiasAct(*op), &[x, bias]),
         None => Tensor::apply(Prim::BiasAct(*op), &[x]),
+    }
+}
+
+/// Refuses a bound that leaves nothing.
+pub(crate) fn check_clamp(clamp: Option<f64>) -> Result<()> {
+    match clamp.filter(|&clamp| clamp.is_nan() || clamp <= 0.0) {
+        None => Ok(()),
+        Some(clamp) => Err(Error::argument("clamp", "a number above 0", clamp)),
     }
 }

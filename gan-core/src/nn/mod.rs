@@ -22,6 +22,7 @@ mod spectral_norm;
 
 pub use batch_norm::{BatchNorm, BatchStatistics, ConditionalBatchNorm};
 pub use bias_act::bias_act;
+pub(crate) use bias_act::check_clamp;
 pub use bilinear::resize_bilinear;
 pub use conv::{Conv2dLayer, EqualizedConv, Resample, conv2d_resample};
 pub(crate) use fir::nearest_filter;

@@ -13,11 +13,15 @@ const MOST_TAPS: usize = 64;
 /// [`Error::Shape`] for another rank or a factor outside of 1 to 64.
 pub fn upsample_nearest(x: &Tensor, factor: usize) -> Result<Tensor> {
     x.dims4("upsample_nearest")?;
-    if factor == 0 {
-        return Err(Error::shape("upsample_nearest", "a factor of at least 1", factor));
+    if !(1..=MOST_TAPS).contains(&factor) {
+        return Err(Error::shape(
+            "upsample_nearest",
+            format!("a factor of 1 to {MOST_TAPS}"),
+            factor,
+        ));
     }
     // Each window of the filter holds one pixel and zeros; this is faster than repeating along two axes.
-    let filter = Filter::outer(&vec![1.0; factor.min(MOST_TAPS + 1)])?;
+    let filter = Filter::outer(&vec![1.0; factor])?;
     x.upfirdn2d(&UpFirDn {
         filter,
         up: [factor, factor],
@@ -67,7 +71,9 @@ mod tests {
             let back = max_pool2d(&up, 2).unwrap();
             assert_eq!(back.to_vec::<f64>().unwrap(), values);
             assert!(max_pool2d(&x, 0).is_err() && max_pool2d(&x, 3).is_err());
-            assert!(upsample_nearest(&x, 0).is_err() && upsample_nearest(&x, usize::MAX).is_err());
+            for factor in [0, 65, 1 << 63, usize::MAX] {
+                assert!(upsample_nearest(&x, factor).is_err(), "{factor}");
+            }
             assert_eq!(upsample_nearest(&x, 3).unwrap().to_vec::<f64>().unwrap()[6..9], [2.0; 3]);
         }
     }

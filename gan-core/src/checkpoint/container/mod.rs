@@ -158,7 +158,7 @@ fn zipped(bytes: &Bytes, path: &Path) -> Result<(Container, StateDict)> {
     if archive.names().any(|name| name.ends_with(".npy")) {
         return Ok((Container::Npz, npy::read_zip(archive, path)?));
     }
-    let first = archive.names().next().map_or("nothing".to_owned(), pickle::shown);
+    let first = archive.names().next().map_or("nothing".to_owned(), crate::checkpoint::shown);
     let reason =
         format!("no entry is `data.pkl` (torch) or ends in `.npy` (numpy); it has {first}");
     Err(Error::format(path, "zip", reason))

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::pickled;
 use super::zip::Archive;
 use crate::checkpoint::pickle::{self, Budget, ElementType, SOLE};
+use crate::checkpoint::shown;
 use crate::checkpoint::state_dict::{StateDict, weights};
 use crate::checkpoint::stored::StoredTensor;
 use crate::error::{Error, Result};
@@ -34,9 +35,8 @@ pub(super) fn read_zip(mut archive: Archive, path: &Path) -> Result<StateDict> {
     let mut dict = StateDict::default();
     let names: Vec<_> = archive.names().map(str::to_owned).collect();
     for name in names {
-        let wrong = |reason: String| {
-            Error::format(path, ZIP, format!("`{}`: {reason}", pickle::shown(&name)))
-        };
+        let wrong =
+            |reason: String| Error::format(path, ZIP, format!("`{}`: {reason}", shown(&name)));
         let Some(key) = name.strip_suffix(".npy") else { continue };
         let bytes = archive.get(&name).map_err(|reason| Error::format(path, ZIP, reason))?;
         let (header, start) = header(&bytes).map_err(wrong)?;
@@ -82,7 +82,7 @@ fn header(bytes: &Bytes) -> Result<(Header, usize), String> {
     let end = length.and_then(|n| usize::try_from(n).ok()?.checked_add(start)).ok_or_else(cut)?;
     let text = bytes.get(start..end).ok_or_else(cut)?;
     let text = std::str::from_utf8(text).map_err(|_| "a header that is not UTF-8")?;
-    let header = parse(text).ok_or_else(|| format!("the header `{}`", pickle::shown(text)))?;
+    let header = parse(text).ok_or_else(|| format!("the header `{}`", shown(text)))?;
     Ok((header, end))
 }
 

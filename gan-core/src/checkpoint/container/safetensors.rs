@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use bytes::Bytes;
-use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors};
+use safetensors::tensor::{Dtype, Metadata};
 
 use crate::checkpoint::number::NumberFormat;
 use crate::checkpoint::state_dict::{METADATA, StateDict, weights};
@@ -19,20 +19,32 @@ const MAX_HEADER: u64 = 100_000_000;
 
 /// Whether the header's length, the first 8 bytes, fits the file.
 pub(super) fn starts(bytes: &[u8]) -> bool {
-    let length: Option<[u8; 8]> = bytes.get(..8).and_then(|b| b.try_into().ok());
-    let room = (bytes.len() as u64).saturating_sub(8);
-    length.map(u64::from_le_bytes).is_some_and(|n| n <= MAX_HEADER && n <= room)
+    header_of(bytes).is_some()
+}
+
+/// The header, if its length fits the file.
+fn header_of(bytes: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = bytes.split_first_chunk::<8>()?;
+    let length = u64::from_le_bytes(*length);
+    (length <= MAX_HEADER).then(|| rest.get(..length as usize)).flatten()
 }
 
 /// The tensors as views of the bytes.
 pub(super) fn read(bytes: &Bytes, path: &Path) -> Result<StateDict> {
     let wrong = |reason: String| Error::format(path, NAME, reason);
-    let (header_len, header) = SafeTensors::read_metadata(bytes).map_err(|e| wrong(reason(e)))?;
-    // `read_metadata` has checked that the header and the body are there.
-    let start = 8 + header_len;
+    let text = header_of(bytes).ok_or_else(|| wrong("its header is longer than it".into()))?;
+    let body = bytes.slice(8 + text.len()..);
+    // Not `SafeTensors::read_metadata`, whose sum of lengths overflows where a header claims nearly 2^64 bytes.
+    let header: Metadata = serde_json::from_slice(text)
+        .map_err(|e| wrong(format!("its header is no JSON of one: {e}")))?;
+    if header.data_len() != body.len() {
+        let reason =
+            "its header describes another number of bytes than it has (an incomplete download?)";
+        return Err(wrong(reason.into()));
+    }
     let mut infos: Vec<_> = header.tensors().into_iter().collect();
     let keys = infos.len() + usize::from(header.metadata().is_some());
-    if top_level_keys(&bytes[8..start]) != keys {
+    if top_level_keys(text) != keys {
         return Err(wrong("two tensors have the same name".into()));
     }
     infos.sort_unstable_by(|a, b| a.0.cmp(&b.0));
@@ -46,8 +58,8 @@ pub(super) fn read(bytes: &Bytes, path: &Path) -> Result<StateDict> {
             let expected = "F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL";
             return Err(weights(&name, expected, info.dtype.to_string()));
         };
-        // It has also checked that the offsets tile the body.
-        let data = bytes.slice(start + info.data_offsets.0..start + info.data_offsets.1);
+        // The header is valid, so its offsets tile the body.
+        let data = body.slice(info.data_offsets.0..info.data_offsets.1);
         let tensor = StoredTensor::new(format, info.shape.clone(), data)
             .map_err(|found| weights(&name, "as many bytes as the shape has", found))?;
         dict.insert_stored(name, tensor)?;
@@ -151,16 +163,6 @@ fn number_format(dtype: Dtype) -> Option<NumberFormat> {
         Dtype::BOOL => NumberFormat::Bool,
         _ => return None,
     })
-}
-
-fn reason(error: SafeTensorError) -> String {
-    match error {
-        SafeTensorError::MetadataIncompleteBuffer => {
-            "its header describes another number of bytes than it has (an incomplete download?)"
-                .into()
-        }
-        other => other.to_string(),
-    }
 }
 
 /// Number of keys of a JSON object that is known to be well formed.

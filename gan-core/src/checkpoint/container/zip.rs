@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use crate::checkpoint::shown;
+
 type Parsed<T> = Result<T, String>;
 
 const END: &[u8] = b"PK\x05\x06";
@@ -224,10 +226,6 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
     bytes.get(at..).and_then(|b| b.first_chunk()).map_or(0, |b| u64::from_le_bytes(*b))
-}
-
-fn shown(name: &str) -> String {
-    crate::checkpoint::pickle::shown(name)
 }
 
 fn cut() -> String {

@@ -10,7 +10,7 @@ use crate::error::Result;
 
 /// Renames and converts all tensors; `prefix` is that of the settings in the metadata.
 pub(super) fn to_canonical(dict: StateDict, prefix: &str) -> Result<StateDict> {
-    let filter = resample_filter(&dict, prefix);
+    let filter = resample_filter(&dict, prefix)?;
     let most = most_doublings(dict.names());
     let (tensors, mut dict) = dict.into_parts();
     for (name, tensor) in tensors {

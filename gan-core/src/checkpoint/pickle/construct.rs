@@ -190,7 +190,8 @@ impl Machine<'_> {
         let Some(Node::Text(source) | Node::Bytes(source)) = source else { return };
         let start = String::from_utf8_lossy(&source[..source.len().min(MAX_HEADING)]);
         let line = start.lines().find(|line| line.contains("Copyright"));
-        self.heap.licence = line.map(|line| super::shown(line.trim_matches(['#', ' ', '"'])));
+        self.heap.licence =
+            line.map(|line| crate::checkpoint::shown(line.trim_matches(['#', ' ', '"'])));
     }
 
     pub(super) fn build(&mut self, state: Value) -> Parsed<()> {

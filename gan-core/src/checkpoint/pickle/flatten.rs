@@ -120,7 +120,10 @@ impl Flat<'_> {
     }
 
     fn dict(&mut self, name: &str, dict: Value, depth: usize) -> Result<()> {
-        for &(key, value) in self.heap.dict(dict).unwrap_or_default() {
+        let pairs = self.heap.dict(dict).unwrap_or_default();
+        // Also for pairs without a name, which are not visited.
+        self.spend(pairs.len())?;
+        for &(key, value) in pairs {
             let key = match key {
                 Value::Int(n) => n.to_string(),
                 key => match (self.heap.name(key), self.heap.node(key)) {
@@ -187,6 +190,7 @@ impl Flat<'_> {
             }
         }
         let components = heap.entry(state, "components").and_then(|v| heap.dict(v));
+        self.spend(components.map_or(0, <[_]>::len))?;
         for &(key, component) in components.unwrap_or_default() {
             let Some(key) = heap.name(key) else { continue };
             if let Some(Node::Object { is_network: true, state }) = heap.node(component) {
@@ -239,8 +243,9 @@ impl Flat<'_> {
 
     fn tensor(&mut self, name: &str, value: Value) -> Result<()> {
         let name = if name.is_empty() { SOLE } else { name };
-        let stored = stored(self.heap, value)
-            .map_err(|found| weights(&super::shown(name), "a tensor within its storage", found))?;
+        let stored = stored(self.heap, value).map_err(|found| {
+            weights(&crate::checkpoint::shown(name), "a tensor within its storage", found)
+        })?;
         let left = self.bytes.checked_sub(stored.span());
         self.bytes =
             left.ok_or_else(|| self.wrong("tensors that share more bytes than the file has"))?;

@@ -256,7 +256,7 @@ impl Machine<'_> {
         let known = globals::find(module, name).ok_or_else(|| {
             format!(
                 "it asks for `{}`, which no checkpoint that is read here needs (nothing of it was run)",
-                super::shown(&format!("{module}.{name}"))
+                crate::checkpoint::shown(&format!("{module}.{name}"))
             )
         })?;
         let value = self.add(Node::Global(known));

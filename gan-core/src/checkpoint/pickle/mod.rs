@@ -15,12 +15,3 @@ mod value;
 pub(super) use flatten::{SOLE, flatten};
 pub(super) use machine::{Budget, Loaded, load};
 pub(super) use value::{ElementType, Value};
-
-/// The start of a text of a file, fit for a message.
-pub(super) fn shown(text: &str) -> String {
-    let mut out: String = text.chars().take(80).flat_map(char::escape_default).collect();
-    if text.chars().nth(80).is_some() {
-        out.push_str("...");
-    }
-    out
-}

@@ -212,7 +212,7 @@ fn ended() -> String {
 }
 
 fn not_a(what: &str, found: &str) -> String {
-    format!("`{}` where a {what} belongs", super::shown(found))
+    format!("`{}` where a {what} belongs", crate::checkpoint::shown(found))
 }
 
 /// Little-endian two's complement of any length.

@@ -7,7 +7,9 @@ pub(super) mod stylegan2;
 
 use super::host_tensor::HostTensor;
 use super::index;
+use super::shown;
 use super::state_dict::{StateDict, weights};
+use crate::backend::Filter;
 use crate::error::Result;
 
 /// A convolution's weight as `[o, i, h, w]`.
@@ -47,11 +49,23 @@ pub(super) fn setting<'a>(dict: &'a StateDict, prefix: &str, key: &str) -> Optio
 }
 
 /// The filter of resampling layers, `resample_kernel` in both directions, which sums to 1.
-pub(super) fn resample_filter(dict: &StateDict, prefix: &str) -> HostTensor {
-    let text = setting(dict, prefix, "resample_kernel").unwrap_or("[1, 3, 3, 1]");
-    let taps = text.trim_matches(['[', ']']).split(',').map(|t| t.trim().parse::<f32>());
-    let taps = taps.collect::<std::result::Result<Vec<_>, _>>().ok();
-    outer(&taps.filter(|t| t.iter().sum::<f32>() != 0.0).unwrap_or(vec![1.0, 3.0, 3.0, 1.0]))
+pub(super) fn resample_filter(dict: &StateDict, prefix: &str) -> Result<HostTensor> {
+    const KEY: &str = "resample_kernel";
+    let text = setting(dict, prefix, KEY).unwrap_or("[1, 3, 3, 1]");
+    let is_filter = |taps: &Vec<f32>| {
+        Filter::check_sides(taps.len(), taps.len()).is_ok()
+            && taps.iter().all(|tap| tap.is_finite())
+            && taps.iter().sum::<f32>() != 0.0
+    };
+    let taps = text.trim_matches(['[', ']']).split(',').map(|t| t.trim().parse::<f32>().ok());
+    let taps = taps.collect::<Option<Vec<f32>>>().filter(is_filter).ok_or_else(|| {
+        weights(
+            &format!("{prefix}static_kwargs.{KEY}"),
+            "the taps of a filter, such as [1, 3, 3, 1]",
+            shown(text),
+        )
+    })?;
+    Ok(outer(&taps))
 }
 
 /// The taps in both directions, divided by their sum.

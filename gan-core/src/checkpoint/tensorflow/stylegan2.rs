@@ -18,7 +18,7 @@ use crate::error::Result;
 
 /// Renames and converts all tensors; `prefix` is that of the settings in the metadata.
 pub(in crate::checkpoint) fn to_canonical(dict: StateDict, prefix: &str) -> Result<Canonical> {
-    let filter = resample_filter(&dict, prefix);
+    let filter = resample_filter(&dict, prefix)?;
     let most = most_doublings(dict.names());
     let (tensors, mut dict) = dict.into_parts();
     let mut label_norm_joint = false;

@@ -111,6 +111,13 @@ fn one_large_value_used_often() {
     dicts.extend(b"h\x01h\x00\x85R".repeat(1 << 18));
     dicts.extend(b"t.");
     survives(dicts, "dicts").unwrap_err();
+    // A dict of which no pair has a name, as the value of many.
+    let mut nameless = b"\x80\x02](}(".to_vec();
+    nameless.extend(b"NN".repeat(900_000));
+    nameless.extend(b"uq\x00");
+    nameless.extend(b"h\x00".repeat(400_000));
+    nameless.extend(b"e.");
+    assert_says(&nameless, "too many values");
 
     // A text of megabytes as the name of everything.
     let mut name = b"\x80\x04X\x00\x00\x40\x00".to_vec();

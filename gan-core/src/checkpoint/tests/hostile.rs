@@ -45,6 +45,17 @@ fn headers_that_lie() {
     }
     let same = read(&with_header(&two(("a", "a"), "[0,4]", "[0,4]"), &body[..4]));
     assert!(same.unwrap_err().to_string().contains("same name"));
+    // Eight tensors that claim all bytes that there could be.
+    let claimed = (1u64 << 61) - 1;
+    let entry = |i: u64| {
+        let (start, end) = (i * claimed, (i + 1) * claimed);
+        format!(
+            "\"{i}\":{{\"dtype\":\"U8\",\"shape\":[{claimed}],\"data_offsets\":[{start},{end}]}}"
+        )
+    };
+    let all: Vec<String> = (0..8).map(entry).collect();
+    let all = with_header(&format!("{{{}}}", all.join(",")), &body);
+    assert!(read(&all).unwrap_err().to_string().contains("incomplete"));
     // Sizes whose strides overflow although the tensor is empty.
     let empty = with_header(&one("[0,9223372036854775807,4]", "[0,0]"), &[]);
     assert!(matches!(read(&empty), Err(Error::Weights { .. })));

@@ -101,6 +101,16 @@ fn labels_and_other_filters_of_stylegan2() {
     assert!(!out.label_norm_joint);
     assert_eq!(at(out.dict.get("mapping.embed.weight").unwrap(), &[3, 2]), 19.0);
 
+    for kernel in [&"1,".repeat(50_000)[..], "[1, x]", "[1, -1]", "[inf]", ""] {
+        let mut odd = dict.clone();
+        odd.set_metadata("static_kwargs.resample_kernel", kernel);
+        let message = canonical(odd).unwrap_err().to_string();
+        assert!(message.contains("resample_kernel"), "{message}");
+    }
+    let mut empty = dict.clone();
+    empty.insert("synthesis/4x4/Conv9/mod_weight", tensor(&[0, 1 << 50], &[])).unwrap();
+    assert!(canonical(empty).is_err());
+
     dict.insert("synthesis/8x8/Conv7/weight", tensor(&[1], &[0.0])).unwrap();
     let message = canonical(dict).unwrap_err().to_string();
     assert!(message.contains("8x8/Conv7") && message.contains("TensorFlow"), "{message}");

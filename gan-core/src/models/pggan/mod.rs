@@ -39,6 +39,8 @@ pub struct PgGan {
     /// The first layer's weight as stored, `[channels, z_dim + label_dim, 4, 4]`.
     first: Tensor,
     label_dim: usize,
+    /// Whether z and the label are normalised together alone, as in NVIDIA's own code.
+    joint_label_norm: bool,
     layout: Layout,
 }
 
@@ -53,12 +55,14 @@ pub struct Codes {
 
 impl Editable<Z> for Codes {
     fn shifted(&self, direction: &Direction<Z>, strength: f64) -> Result<Self> {
-        Ok(Codes { z: self.z.shifted(direction, strength)?, labels: self.labels.clone() })
+        // Layer 0 is all that there is.
+        direction.layers().indices(1)?;
+        Ok(Codes { z: self.z.moved(direction, strength)?, labels: self.labels.clone() })
     }
 }
 
 impl PgGan {
-    /// Opens a generator in the layout of genforce or mganprior (also interfacegan's); its configuration follows from
+    /// Opens a generator in the layout of NVIDIA's TensorFlow code, genforce or mganprior (also interfacegan's); its configuration follows from
     /// names and shapes.
     ///
     /// # Errors
@@ -106,7 +110,8 @@ impl PgGan {
             let expected = format!("below the {inputs} inputs of the network");
             return Err(Error::argument("label_dim", expected, label_dim));
         }
-        Ok(PgGan { blocks, first, label_dim, layout: canonical.layout })
+        let joint_label_norm = canonical.label_norm_joint && label_dim > 0;
+        Ok(PgGan { blocks, first, label_dim, joint_label_norm, layout: canonical.layout })
     }
 
     /// The layout that it was read from.
@@ -145,12 +150,15 @@ impl PgGan {
         Z::new(normalize_2nd_moment(z.tensor())?)
     }
 
-    /// What the first layer sees: normalised z, then the label, `[n, z_dim + label_dim]`.
+    /// What the first layer sees: normalised z, then the label, `[n, z_dim + label_dim]`. The layer normalises both together; NVIDIA's own
+    /// networks do nothing else, and z is as it is here.
     ///
     /// # Errors
     /// As [`PgGan::generate`](Generator::generate).
     pub fn input(&self, z: &Z, labels: Option<&Labels>) -> Result<Tensor> {
-        self.joined(self.normalized(z)?.tensor(), labels)
+        self.check_code(z)?;
+        let z = if self.joint_label_norm { z.clone() } else { self.normalized(z)? };
+        self.joined(z.tensor(), labels)
     }
 
     /// Codes, then the label.
@@ -208,7 +216,7 @@ impl PgGan {
     ) -> Result<Features> {
         let z_dim = self.z_dim();
         let layer = |i: usize, layer: &Layer, x: &Tensor| match i {
-            0 => {
+            0 if !self.joint_label_norm => {
                 let z = normalize_2nd_moment(&x.slice(1, 0, z_dim)?)?;
                 let label = (self.label_dim > 0).then(|| x.slice(1, z_dim, self.label_dim));
                 let label = label.transpose()?;

@@ -26,7 +26,7 @@ impl FusedScale {
 /// Properties of a network that are not in its tensors; the defaults are those of the published networks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
-    /// How up-sampling layers are stored in genforce's layout; in the others, their names tell.
+    /// How up-sampling layers are stored in genforce's layout, and in NVIDIA's own where a file does not say it; in the others, their names tell.
     pub fused_scale: FusedScale,
     /// Ends the network with a hyperbolic tangent.
     pub final_tanh: bool,

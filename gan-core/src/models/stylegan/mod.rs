@@ -32,7 +32,7 @@ use crate::nn::Params;
 pub type StyleGan = StyleNetwork<Synthesis>;
 
 impl StyleGan {
-    /// Opens a generator in the layout of genforce, interfacegan or mganprior; its configuration follows from names and
+    /// Opens a generator in the layout of NVIDIA's TensorFlow code, genforce, interfacegan or mganprior; its configuration follows from names and
     /// shapes.
     ///
     /// # Errors

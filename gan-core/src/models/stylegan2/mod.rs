@@ -18,7 +18,7 @@ use crate::backend::Device;
 use crate::checkpoint::{self, Layout, StateDict};
 use crate::error::Result;
 use crate::models::StyleNetwork;
-use crate::nn::Params;
+use crate::nn::{Params, check_clamp};
 
 /// A StyleGAN2 generator.
 ///
@@ -83,6 +83,7 @@ impl StyleGan2 {
     }
 
     fn build(mut params: Params, options: &Options, layout: Layout) -> Result<Self> {
+        check_clamp(options.conv_clamp)?;
         let lr = options.mapping_lr_multiplier;
         let mapping = Mapping::new(&mut params, "mapping.", lr, options.joint_label_norm)?;
         let synthesis = Synthesis::new(&mut params, "synthesis.", options)?;

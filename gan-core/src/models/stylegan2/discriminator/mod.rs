@@ -17,7 +17,7 @@ use crate::models::discriminator::{
     Epilogue, EpilogueOptions, LabelHead, block_names, check_images,
 };
 use crate::models::stylegan2::Architecture;
-use crate::nn::{Conv2dLayer, Params};
+use crate::nn::{Conv2dLayer, Params, check_clamp};
 use crate::tensor::Tensor;
 use block::{Block, Nonlinearity, last_from_rgb};
 
@@ -108,8 +108,9 @@ impl StyleGan2Discriminator {
     /// architecture, labels and minibatch standard deviation follow from names and shapes.
     ///
     /// # Errors
-    /// [`Error::Weights`] if a tensor is missing or misshapen, [`Error::Argument`] for groups of no samples.
+    /// [`Error::Weights`] if a tensor is missing or misshapen, [`Error::Argument`] for groups of no samples or a bound of nothing.
     pub fn new(params: &mut Params, prefix: &str, options: &DiscriminatorOptions) -> Result<Self> {
+        check_clamp(options.conv_clamp)?;
         let nonlinearity =
             Nonlinearity { activation: options.activation, clamp: options.conv_clamp };
         let (mut channels, mut colours) = (None, None);
