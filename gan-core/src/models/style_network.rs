@@ -13,8 +13,37 @@ use crate::random::Seeds;
 use crate::staged::{Features, Stage, Staged, check_stage};
 use crate::tensor::Tensor;
 
-/// A synthesis network: from W+ to styles, and from styles to images.
-pub trait SynthesisNetwork: Debug + Sync {
+/// What synthesis networks do once it is known that codes and features are theirs; not for others, who have
+/// [`SynthesisNetwork::forward`], [`head`](SynthesisNetwork::head) and [`tail`](SynthesisNetwork::tail).
+pub(super) mod run {
+    use super::{Features, Noise, Result, Styles, Tensor};
+
+    /// Features, stage and layout of the styles must be this network's.
+    pub trait Run {
+        /// The first stage: what the first layer sees of styles of this network's layout.
+        ///
+        /// # Errors
+        /// When the device fails.
+        fn start(&self, styles: &Styles) -> Result<Features>;
+
+        /// Runs the layers from the stage of `features` up to another, and shows `visit` the name and the result
+        /// `[n, channels, h, w]` of each, such as `b8.conv0`.
+        ///
+        /// # Errors
+        /// [`Error::Shape`] or [`Error::Argument`] for noise maps that do not fit, and those of `visit`.
+        fn run(
+            &self,
+            features: Features,
+            until: usize,
+            styles: &Styles,
+            noise: Noise<'_>,
+            visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
+        ) -> Result<Features>;
+    }
+}
+
+/// A synthesis network of this crate: from W+ to styles, and from styles to images.
+pub trait SynthesisNetwork: Debug + Sync + run::Run {
     /// Number of vectors of a W+ code.
     fn num_ws(&self) -> usize;
 
@@ -39,27 +68,6 @@ pub trait SynthesisNetwork: Debug + Sync {
     /// Where it can be cut, see [`Staged::stages`].
     fn stages(&self) -> Vec<Stage>;
 
-    /// The first stage: what the first layer sees of styles of this network's layout.
-    ///
-    /// # Errors
-    /// When the device fails.
-    fn start(&self, styles: &Styles) -> Result<Features>;
-
-    /// Runs the layers from the stage of `features` up to another, and shows `visit` the name and the result
-    /// `[n, channels, h, w]` of each, such as `b8.conv0`. Features, stage and layout of the styles must be this network's:
-    /// the methods below check them.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] or [`Error::Argument`] for noise maps that do not fit, and those of `visit`.
-    fn run(
-        &self,
-        features: Features,
-        until: usize,
-        styles: &Styles,
-        noise: Noise<'_>,
-        visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
-    ) -> Result<Features>;
-
     /// Images `[n, colours, h, w]` of styles.
     ///
     /// # Errors
@@ -69,7 +77,8 @@ pub trait SynthesisNetwork: Debug + Sync {
         self.forward_with(styles, noise, &mut |_, _| Ok(()))
     }
 
-    /// As [`SynthesisNetwork::forward`], and shows `visit` each layer, see [`SynthesisNetwork::run`].
+    /// As [`SynthesisNetwork::forward`], and shows `visit` the name and the result `[n, channels, h, w]` of
+    /// each layer, such as `b8.conv0`.
     ///
     /// # Errors
     /// As [`SynthesisNetwork::forward`], and those of `visit`.

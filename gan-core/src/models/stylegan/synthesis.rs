@@ -11,6 +11,7 @@ use crate::models::grown::{Forward, Grown, GrownBlock, block_name};
 use crate::models::lod::Lod;
 use crate::models::noise::{NoiseSource, StoredNoise};
 use crate::models::pggan::to_rgb;
+use crate::models::style_network::run::Run;
 use crate::models::stylegan::Options;
 use crate::models::stylegan::layer::{Source, SynthesisLayer};
 use crate::nn::{Conv2dLayer, Params};
@@ -109,6 +110,41 @@ impl Synthesis {
     }
 }
 
+impl Run for Synthesis {
+    fn start(&self, styles: &Styles) -> Result<Features> {
+        let n = styles.batch();
+        let maps = match &self.constant {
+            Some(constant) => {
+                let [c, h, w] = [0, 1, 2].map(|d| constant.shape()[d]);
+                constant.reshape(&[1, c, h, w])?.expand(&[n, c, h, w])?
+            }
+            None => styles.tensors()[0].reshape(&[n, self.w_dim(), 1, 1])?,
+        };
+        Features::new(0, maps)
+    }
+
+    /// At a level of detail of 1 or more, the last layers take no part.
+    fn run(
+        &self,
+        features: Features,
+        until: usize,
+        styles: &Styles,
+        noise: Noise<'_>,
+        visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
+    ) -> Result<Features> {
+        let noises = self.blocks.layers().map(|(_, layer)| layer.noise());
+        let noise = NoiseSource::new(noise, noises, styles.batch())?;
+        // The layout was compared, so there are two vectors for each layer, and one before them without a constant.
+        let vectors = &styles.tensors()[usize::from(self.constant.is_none())..];
+        let layer = |i: usize, layer: &SynthesisLayer, x: &Tensor| {
+            let style = [&vectors[2 * i], &vectors[2 * i + 1]];
+            layer.forward_with(x, style, noise.map(i)?.as_ref(), &mut |_, _| Ok(()))
+        };
+        let colours = |to_rgb: &Conv2dLayer, x: &Tensor| to_rgb.forward(x, 1.0);
+        self.blocks.run(features, until, &Forward { layer: &layer, colours: &colours }, visit)
+    }
+}
+
 impl SynthesisNetwork for Synthesis {
     fn num_ws(&self) -> usize {
         2 * self.blocks.blocks().len()
@@ -149,39 +185,6 @@ impl SynthesisNetwork for Synthesis {
             None => Stage::new("w", [self.w_dim(), 1, 1]),
         };
         self.blocks.stages(start, SynthesisLayer::outputs)
-    }
-
-    fn start(&self, styles: &Styles) -> Result<Features> {
-        let n = styles.batch();
-        let maps = match &self.constant {
-            Some(constant) => {
-                let [c, h, w] = [0, 1, 2].map(|d| constant.shape()[d]);
-                constant.reshape(&[1, c, h, w])?.expand(&[n, c, h, w])?
-            }
-            None => styles.tensors()[0].reshape(&[n, self.w_dim(), 1, 1])?,
-        };
-        Features::new(0, maps)
-    }
-
-    /// At a level of detail of 1 or more, the last layers take no part.
-    fn run(
-        &self,
-        features: Features,
-        until: usize,
-        styles: &Styles,
-        noise: Noise<'_>,
-        visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
-    ) -> Result<Features> {
-        let noises = self.blocks.layers().map(|(_, layer)| layer.noise());
-        let noise = NoiseSource::new(noise, noises, styles.batch())?;
-        // The layout was compared, so there are two vectors for each layer, and one before them without a constant.
-        let vectors = &styles.tensors()[usize::from(self.constant.is_none())..];
-        let layer = |i: usize, layer: &SynthesisLayer, x: &Tensor| {
-            let style = [&vectors[2 * i], &vectors[2 * i + 1]];
-            layer.forward_with(x, style, noise.map(i)?.as_ref(), &mut |_, _| Ok(()))
-        };
-        let colours = |to_rgb: &Conv2dLayer, x: &Tensor| to_rgb.forward(x, 1.0);
-        self.blocks.run(features, until, &Forward { layer: &layer, colours: &colours }, visit)
     }
 
     /// Scale and bias of each layer are two projections.

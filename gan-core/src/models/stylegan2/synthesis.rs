@@ -9,6 +9,7 @@ use crate::generator::Projection;
 use crate::latent::{Noise, StyleEntry, StyleKind, Styles, WPlus};
 use crate::models::lod::Lod;
 use crate::models::noise::{NoiseSource, StoredNoise};
+use crate::models::style_network::run::Run;
 use crate::models::stylegan2::layer::{Modulation, SynthesisLayer, ToRgb};
 use crate::models::stylegan2::{Architecture, Options};
 use crate::models::{SynthesisNetwork, Visit};
@@ -280,6 +281,59 @@ impl Synthesis {
     }
 }
 
+impl Run for Synthesis {
+    fn start(&self, styles: &Styles) -> Result<Features> {
+        let n = styles.batch();
+        let [c, h, w] = self.constant_shape();
+        Features::new(0, self.constant.reshape(&[1, c, h, w])?.expand(&[n, c, h, w])?)
+    }
+
+    /// Each stage has one convolution in front of it; the first of a block is also preceded by the colours of the block
+    /// before. Also shows what each block's toRGB makes, such as `b8.torgb`, and the image so far, `b8.image`.
+    fn run(
+        &self,
+        mut features: Features,
+        until: usize,
+        styles: &Styles,
+        noise: Noise<'_>,
+        visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
+    ) -> Result<Features> {
+        let convs = self.blocks.iter().flat_map(Block::convs);
+        let noise = NoiseSource::new(noise, convs.map(|(_, conv)| conv.noise()), styles.batch())?;
+        // Of the layers that are going to run.
+        let grown = self.grown();
+        let last = until.min(2 * grown - 1);
+        let convs: Vec<_> = self.convs(styles).take(last).skip(features.stage).collect();
+        let mut modulations = Modulation::all(&convs)?.into_iter();
+        while features.stage < until {
+            let stage = features.stage;
+            let noise = noise.map(stage)?;
+            let (k, is_second) = (stage.div_ceil(2), stage.is_multiple_of(2));
+            if k > 0 && !is_second {
+                features = self.colour(k - 1, features, styles, visit)?;
+            }
+            features = match (self.blocks.get(k), modulations.next()) {
+                (Some(block), Some(modulation)) if is_second => {
+                    block.second(features, &modulation, noise.as_ref())?
+                }
+                (Some(block), Some(modulation)) => {
+                    block.first(features, &modulation, noise.as_ref())?
+                }
+                _ => {
+                    // Blocks that take no part double the image.
+                    for k in grown..self.blocks.len() {
+                        features = self.colour(k, features, styles, visit)?;
+                    }
+                    return features.finished();
+                }
+            };
+            let name = &self.blocks[k].name;
+            visit(&format!("{name}.conv{}", usize::from(is_second)), &features.maps)?;
+        }
+        Ok(features)
+    }
+}
+
 impl SynthesisNetwork for Synthesis {
     fn num_ws(&self) -> usize {
         2 * self.blocks.len()
@@ -330,57 +384,6 @@ impl SynthesisNetwork for Synthesis {
         }
         stages.push(Stage::new("image", self.image_shape()));
         stages
-    }
-
-    fn start(&self, styles: &Styles) -> Result<Features> {
-        let n = styles.batch();
-        let [c, h, w] = self.constant_shape();
-        Features::new(0, self.constant.reshape(&[1, c, h, w])?.expand(&[n, c, h, w])?)
-    }
-
-    /// Each stage has one convolution in front of it; the first of a block is also preceded by the colours of the block
-    /// before. Also shows what each block's toRGB makes, such as `b8.torgb`, and the image so far, `b8.image`.
-    fn run(
-        &self,
-        mut features: Features,
-        until: usize,
-        styles: &Styles,
-        noise: Noise<'_>,
-        visit: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
-    ) -> Result<Features> {
-        let convs = self.blocks.iter().flat_map(Block::convs);
-        let noise = NoiseSource::new(noise, convs.map(|(_, conv)| conv.noise()), styles.batch())?;
-        // Of the layers that are going to run.
-        let grown = self.grown();
-        let last = until.min(2 * grown - 1);
-        let convs: Vec<_> = self.convs(styles).take(last).skip(features.stage).collect();
-        let mut modulations = Modulation::all(&convs)?.into_iter();
-        while features.stage < until {
-            let stage = features.stage;
-            let noise = noise.map(stage)?;
-            let (k, is_second) = (stage.div_ceil(2), stage.is_multiple_of(2));
-            if k > 0 && !is_second {
-                features = self.colour(k - 1, features, styles, visit)?;
-            }
-            features = match (self.blocks.get(k), modulations.next()) {
-                (Some(block), Some(modulation)) if is_second => {
-                    block.second(features, &modulation, noise.as_ref())?
-                }
-                (Some(block), Some(modulation)) => {
-                    block.first(features, &modulation, noise.as_ref())?
-                }
-                _ => {
-                    // Blocks that take no part double the image.
-                    for k in grown..self.blocks.len() {
-                        features = self.colour(k, features, styles, visit)?;
-                    }
-                    return features.finished();
-                }
-            };
-            let name = &self.blocks[k].name;
-            visit(&format!("{name}.conv{}", usize::from(is_second)), &features.maps)?;
-        }
-        Ok(features)
     }
 
     fn projections(&self) -> Result<Vec<Projection>> {
