@@ -56,7 +56,7 @@ struct Constants {
     words: usize,
 }
 
-/// Words of tables that are kept; beyond this all are made anew.
+/// Words of tables that are kept; beyond this all are made anew. A table of more than an eighth of it is not kept.
 const MOST_CONSTANT_WORDS: usize = 1 << 20;
 
 impl Cuda {
@@ -136,12 +136,20 @@ impl Cuda {
 
     /// A table that many launches read, copied to the device once.
     pub(crate) fn constant(&self, words: Vec<u32>, scalar: Scalar) -> Result<Arc<Buffer>> {
-        let mut constants = self.constants.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = || self.constants.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (words, scalar);
+        if let Some(table) = lock().tables.get(&key) {
+            return Ok(Arc::clone(table));
+        }
+        // Not under the lock, which others would wait for as long as the copy takes.
+        let table = Arc::new(Buffer::from_words(&self.context, &key.0, scalar)?);
+        if key.0.len() > MOST_CONSTANT_WORDS / 8 {
+            return Ok(table);
+        }
+        let mut constants = lock();
         if let Some(table) = constants.tables.get(&key) {
             return Ok(Arc::clone(table));
         }
-        let table = Arc::new(Buffer::from_words(&self.context, &key.0, scalar)?);
         if constants.words + key.0.len() > MOST_CONSTANT_WORDS {
             *constants = Constants::default();
         }

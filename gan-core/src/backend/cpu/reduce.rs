@@ -7,6 +7,9 @@ use super::View;
 use super::elementwise::CHUNK;
 use super::tasks::InTasks;
 
+/// Runs of fewer results are computed one by one: a buffer for each run would cost more.
+const SHORT: usize = 8;
+
 pub(super) fn sum(x: View<'_>, axes: &[usize], out: &mut [f32]) {
     reduce(x, axes, out, 0.0, |a, b| a + b);
 }
@@ -82,6 +85,16 @@ fn reduce(
                 let run = &values[base + offset(&reduced[1..], i)..][..inner];
                 combine(sum, lanes(run, start, combine))
             }) as f32
+        };
+        let per_task = (CHUNK / terms).max(1);
+        out.par_chunks_mut(per_task).enumerate().in_tasks(1, |(task, out)| {
+            out.iter_mut().enumerate().for_each(|(i, o)| *o = one(task * per_task + i));
+        });
+    } else if kept.first().is_none_or(|a| a.len < SHORT) {
+        let one = |i: usize| {
+            let base = offset(&kept, i);
+            let term = |k: usize| f64::from(values[base + offset(&reduced, k)]);
+            (0..terms).fold(start, |sum, k| combine(sum, term(k))) as f32
         };
         let per_task = (CHUNK / terms).max(1);
         out.par_chunks_mut(per_task).enumerate().in_tasks(1, |(task, out)| {
