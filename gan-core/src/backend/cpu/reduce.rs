@@ -86,20 +86,14 @@ fn reduce(
                 combine(sum, lanes(run, start, combine))
             }) as f32
         };
-        let per_task = (CHUNK / terms).max(1);
-        out.par_chunks_mut(per_task).enumerate().in_tasks(1, |(task, out)| {
-            out.iter_mut().enumerate().for_each(|(i, o)| *o = one(task * per_task + i));
-        });
+        one_by_one(out, terms, one);
     } else if kept.first().is_none_or(|a| a.len < SHORT) {
         let one = |i: usize| {
             let base = offset(&kept, i);
             let term = |k: usize| f64::from(values[base + offset(&reduced, k)]);
             (0..terms).fold(start, |sum, k| combine(sum, term(k))) as f32
         };
-        let per_task = (CHUNK / terms).max(1);
-        out.par_chunks_mut(per_task).enumerate().in_tasks(1, |(task, out)| {
-            out.iter_mut().enumerate().for_each(|(i, o)| *o = one(task * per_task + i));
-        });
+        one_by_one(out, terms, one);
     } else {
         let inner = kept.first().map_or(1, |a| a.len);
         let rows: Vec<&mut [f32]> = out.chunks_mut(inner).collect();
@@ -118,6 +112,14 @@ fn reduce(
             );
         });
     }
+}
+
+/// Fills `out` with what `one` makes of each index, in `terms` steps.
+fn one_by_one(out: &mut [f32], terms: usize, one: impl Fn(usize) -> f32 + Sync) {
+    let per_task = (CHUNK / terms).max(1);
+    out.par_chunks_mut(per_task).enumerate().in_tasks(1, |(task, out)| {
+        out.iter_mut().enumerate().for_each(|(i, o)| *o = one(task * per_task + i));
+    });
 }
 
 /// Place of the element with the given index among `axes`, innermost first.
