@@ -26,18 +26,18 @@ fn shared(k: u64, steps: u64) -> Vec<&'static str> {
     }
 }
 
-/// Portraits with a caption each.
+/// Images with a caption each.
 pub struct Batch {
     /// `[n, 3, side, side]`, normalised.
     pub images: Tensor,
     /// A caption of each.
     pub captions: Vec<String>,
     /// `[n, n]`: 1 where a caption (column) is true of an image (row).
-    truth: Vec<f32>,
+    pub(super) truth: Vec<f32>,
 }
 
 impl Batch {
-    /// Batch number `k` of so many of a seed, of portraits that come in no other.
+    /// Portraits that come in no other batch than number `k` of so many of a seed.
     ///
     /// # Errors
     /// For sizes that cannot be drawn.
@@ -106,7 +106,7 @@ pub fn loss(clip: &Clip, words: &Words, batch: &Batch) -> gan_clip::Result<Tenso
 }
 
 /// Where everything but gan-core's own errors is ruled out.
-fn core(error: gan_clip::Error) -> gan_core::Error {
+pub(super) fn core(error: gan_clip::Error) -> gan_core::Error {
     match error {
         gan_clip::Error::Core(error) => error,
         other => gan_core::Error::Backend { device: "clip".into(), source: Box::new(other) },

@@ -24,12 +24,21 @@ impl Words {
     /// # Errors
     /// If a phrase is no prompt.
     pub fn of_portraits() -> Result<Self> {
+        let phrases: Vec<String> = phrases().collect();
+        let words = "a an the and of with wearing, person";
+        Self::of(TEMPLATES.into_iter().chain([words]).chain(phrases.iter().map(String::as_str)))
+    }
+
+    /// Those of some texts.
+    ///
+    /// # Errors
+    /// If a text is no prompt.
+    pub fn of<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Self> {
         let tokenizer = Tokenizer::new();
         let mut used = vec![0];
         used.extend(tokenizer.marks());
-        let words = "a an the and of with wearing, person";
-        for text in TEMPLATES.iter().copied().chain([words]).map(str::to_owned).chain(phrases()) {
-            used.extend(tokenizer.ids(&text)?);
+        for text in texts {
+            used.extend(tokenizer.ids(text)?);
         }
         used.sort_unstable();
         used.dedup();

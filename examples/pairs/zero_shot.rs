@@ -10,7 +10,7 @@ use crate::recognition::HELD_OUT;
 use crate::world::{Choice, EyeColour, Glasses, HairColour, Hat, Hue, Portrait, nth};
 
 /// Images at once.
-const BATCH: usize = 100;
+pub(super) const BATCH: usize = 100;
 /// What prompts begin with: a class is the mean of all.
 const STARTS: [&str; 4] = ["a portrait of ", "a picture of ", "a drawing of ", ""];
 

@@ -14,6 +14,7 @@ pub use masks::{Masks, coloured, one_hot};
 pub use scores::{
     Score, attribute_scores, auc, class_scores, intersection_over_union, mean_iou, pair_products,
 };
+pub(crate) use table::Table;
 
 use gan_core::{Device, Error, Image, Philox, Result, Tensor};
 use rayon::prelude::*;
@@ -57,7 +58,7 @@ fn grainy(planes: &mut [f32], n: usize, seed: u32, first: u64) {
 }
 
 /// Parts `count` things into those to train on and those held out, by index.
-fn parted(count: usize) -> (Vec<usize>, Vec<usize>) {
+pub(crate) fn parted(count: usize) -> (Vec<usize>, Vec<usize>) {
     (0..count).partition(|i| {
         i % HELD_OUT_EVERY != HELD_OUT_EVERY - 1 && (count >= HELD_OUT_EVERY || i + 1 < count)
     })

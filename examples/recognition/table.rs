@@ -5,21 +5,21 @@ use std::path::Path;
 use gan_core::{Error, Image, Result};
 
 /// A picture of a folder, with its cells of the kept columns.
-pub(super) struct Row {
-    pub(super) image: Image,
-    pub(super) cells: Vec<String>,
+pub(crate) struct Row {
+    pub(crate) image: Image,
+    pub(crate) cells: Vec<String>,
 }
 
 /// The columns of a table but the first, which names files.
-pub(super) struct Table {
-    pub(super) columns: Vec<String>,
-    pub(super) rows: Vec<Row>,
+pub(crate) struct Table {
+    pub(crate) columns: Vec<String>,
+    pub(crate) rows: Vec<Row>,
 }
 
 impl Table {
     /// Reads a .csv whose first column has the names of files in `folder`; other columns are kept if `wanted`. All images must have `size`
     /// pixels a side, and every one a row.
-    pub(super) fn open(
+    pub(crate) fn open(
         folder: &Path,
         labels: &Path,
         size: usize,

@@ -18,11 +18,15 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-fn train(folder: &Path, flags: &[&str]) -> Output {
+fn run(folder: &Path, name: &str, flags: &[&str]) -> Output {
     let test = std::env::current_exe().unwrap();
     let examples = test.parent().and_then(Path::parent).unwrap().join("examples");
-    let binary = examples.join(format!("train_clip{}", std::env::consts::EXE_SUFFIX));
+    let binary = examples.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     Command::new(binary).args(flags).current_dir(folder).stdin(Stdio::null()).output().unwrap()
+}
+
+fn train(folder: &Path, flags: &[&str]) -> Output {
+    run(folder, "train_clip", flags)
 }
 
 #[test]
@@ -60,6 +64,49 @@ fn another_run_does_not_go_on_from_the_file() {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && errors.contains(flags[0]), "{errors}");
     }
+}
+
+#[test]
+fn a_folder_of_images_with_captions() {
+    let folder = folder("images");
+    let world = ["--out", "w", "--count", "24", "--size", "16", "--captions", "2"];
+    assert!(run(&folder, "world", &world).status.success());
+    let flags = ["--batch", "4", "--size", "16", "--images", "w/images"];
+    let table = ["--captions", "w/pictures.csv"];
+    let of = |out, more: &[&'static str]| {
+        train(&folder, &[&flags[..], &["--steps", "3", "--out", out], more].concat())
+    };
+    let output = of("whole", &table);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let card = fs::read_to_string(folder.join("whole/clip16.json")).unwrap();
+    assert!(card.contains("own caption among all held out") && !card.contains("CC0"), "{card}");
+    let clip = folder.join("whole/clip16.safetensors");
+    let clip = gan_clip::Clip::open(clip, &Device::cpu()).unwrap();
+    assert_eq!(clip.resolution(), 16);
+
+    let long = format!("file,caption\n000000.png,{}\n", "hat ".repeat(80));
+    let rest = |text: &str| (1..24).map(|i| format!("{i:06}.png,{text}\n")).collect::<String>();
+    fs::write(folder.join("long.csv"), long + &rest("a hat")).unwrap();
+    fs::write(folder.join("none.csv"), format!("file,caption\n000000.png,a\n{}", rest("")))
+        .unwrap();
+    for (more, part) in [
+        (&["--captions", "absent.csv"][..], "cannot read absent.csv"),
+        (&["--captions", "long.csv"], "77"),
+        (&["--captions", "none.csv"], "has no caption"),
+        (&[], "cannot read w/images/captions.csv"),
+    ] {
+        let output = of("none", more);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && errors.contains(part), "{part}: {errors}");
+        assert!(!errors.contains("panicked") && !folder.join("none").exists(), "{errors}");
+    }
+    let output = train(&folder, &["--size", "20", "--out", "none"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("a multiple of 8"));
+    let others =
+        ["--resume", "whole/resume.safetensors", "--steps", "3", "--batch", "4", "--size", "16"];
+    let output = train(&folder, &[&others[..], &["--out", "none"]].concat());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("its data is 24 images"), "{errors}");
 }
 
 #[test]
