@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use gan_clip::cosine;
-use gan_clip::{Clip, normalize};
+use gan_clip::{Clip, cosine, normalize};
 use gan_core::{Device, Error, Image, Tensor};
 
 use super::batch::Batch;

@@ -6,9 +6,8 @@ pub(super) mod stylegan;
 pub(super) mod stylegan2;
 
 use super::host_tensor::HostTensor;
-use super::index;
-use super::shown;
 use super::state_dict::{StateDict, weights};
+use super::{index, shown};
 use crate::backend::Filter;
 use crate::error::Result;
 
