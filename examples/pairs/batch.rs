@@ -66,8 +66,17 @@ impl Batch {
 
 /// Portraits as the network takes them, `[n, 3, side, side]`.
 pub(super) fn drawn(people: &[Portrait], side: usize, device: &Device) -> Result<Tensor> {
-    let shape = [people.len(), 3, side, side];
-    let images = Tensor::from_vec(planes(people, side)?, &shape, device)?;
+    normalized(planes(people, side)?, people.len(), side, device)
+}
+
+/// Values of `n` images, -1 to 1, as the network takes them.
+pub(super) fn normalized(
+    planes: Vec<f32>,
+    n: usize,
+    side: usize,
+    device: &Device,
+) -> Result<Tensor> {
+    let images = Tensor::from_vec(planes, &[n, 3, side, side], device)?;
     normalize(&images).map_err(core)
 }
 
@@ -106,7 +115,7 @@ pub fn loss(clip: &Clip, words: &Words, batch: &Batch) -> gan_clip::Result<Tenso
 }
 
 /// Where everything but gan-core's own errors is ruled out.
-pub(super) fn core(error: gan_clip::Error) -> gan_core::Error {
+fn core(error: gan_clip::Error) -> gan_core::Error {
     match error {
         gan_clip::Error::Core(error) => error,
         other => gan_core::Error::Backend { device: "clip".into(), source: Box::new(other) },

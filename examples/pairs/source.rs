@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use gan_clip::{Clip, cosine, normalize};
+use gan_clip::{Clip, cosine};
 use gan_core::{Device, Error, Image, Tensor};
 
-use super::batch::Batch;
+use super::batch::{Batch, normalized};
 use super::{Words, zero_shot};
-use crate::recognition::{Table, parted};
-use crate::training::{digest, pick};
+use crate::recognition::{Table, best, parted, stacked};
+use crate::training::{Pictures, digest, pick};
+use crate::world::Domain;
 
 /// Sets the stream that picks captions apart from that which picks images.
 const CAPTIONS: u32 = 0x6361_7074;
@@ -94,7 +95,8 @@ impl Source {
             captions.iter().map(|said| f32::from(own.contains(said))).collect::<Vec<f32>>()
         };
         let truth = picked.iter().flat_map(is_own).collect();
-        let images = stacked(picked.iter().map(|(image, _)| image), side, device)?;
+        let planes = stacked(picked.iter().map(|(image, _)| image));
+        let images = normalized(planes, n, side, device)?;
         Ok(Batch { images, captions, truth })
     }
 
@@ -115,40 +117,29 @@ impl Source {
         let kept: Vec<_> = held_out.iter().take(most).map(|&i| &pairs[i]).collect();
         let mut vectors = Vec::new();
         for part in kept.chunks(zero_shot::BATCH) {
-            let images = part.iter().map(|(image, _)| image);
-            vectors.push(clip.encode_image(&stacked(images, clip.resolution(), clip.device())?)?);
+            let planes = stacked(part.iter().map(|(image, _)| image));
+            let images = normalized(planes, part.len(), clip.resolution(), clip.device())?;
+            vectors.push(clip.encode_image(&images)?);
         }
         let images = Tensor::concat(&vectors.iter().collect::<Vec<_>>(), 0)?;
         let captions: Vec<&String> = kept.iter().map(|(_, captions)| &captions[0]).collect();
         let near = cosine(&images, &clip.encode_text(&words.encode(&captions)?)?)?;
         let near: Vec<f32> = near.to_vec()?;
-        let found = near.chunks(kept.len()).zip(&kept).filter(|(near, (_, own))| {
-            let best = (0..near.len()).max_by(|&a, &b| near[a].total_cmp(&near[b]));
-            best.is_some_and(|best| own.contains(captions[best]))
-        });
+        let found = near
+            .chunks(kept.len())
+            .zip(&kept)
+            .filter(|(near, (_, own))| own.contains(captions[best(near)]));
         Ok(vec![("own caption among all held out", found.count() as f64 / kept.len() as f64)])
     }
 
     /// What tells these pairs from others, for the state of a run.
     pub fn digest(&self, side: usize) -> String {
         match self {
-            Source::Portraits => format!("portraits of {side} x {side}"),
+            Source::Portraits => Pictures::Drawn(Domain::Portraits).digest(side),
             Source::Files(Files { pairs, .. }) => {
                 let known: Vec<_> = pairs.iter().map(|(_, captions)| captions).collect();
                 digest(pairs.iter().map(|(image, _)| image), format!("{known:?}").as_bytes())
             }
         }
     }
-}
-
-/// Images as the network takes them, `[n, 3, side, side]`.
-fn stacked<'a>(
-    images: impl Iterator<Item = &'a Image>,
-    side: usize,
-    device: &Device,
-) -> gan_core::Result<Tensor> {
-    let planes: Vec<f32> = images.flat_map(Image::to_planar).collect();
-    let n = planes.len() / (3 * side * side);
-    let images = Tensor::from_vec(planes, &[n, 3, side, side], device)?;
-    normalize(&images).map_err(super::batch::core)
 }

@@ -9,8 +9,8 @@ use gan_core::{Device, Image, Result, Tensor};
 
 use super::table::Table;
 use super::{HELD_OUT, grainy, parted, stacked, tensor, unusable};
-use crate::training::{digest, pick};
-use crate::world::{Portrait, World, nth, planes};
+use crate::training::{Pictures, digest, pick};
+use crate::world::{Domain, Portrait, World, nth, planes};
 
 /// The factors of a portrait that make who it is; all others may change from picture to picture.
 pub const FIXED: [&str; 8] =
@@ -109,14 +109,11 @@ impl Identities {
             }
             Source::Files { people, train, .. } => {
                 let who = some_of(train, seed, first, n);
-                let images: Vec<&Image> = (0..2 * n)
-                    .map(|i| {
-                        let person = &people[who[i % n]];
-                        let one = pick(seed ^ CHANGES, first + (i % n) as u64, person.len());
-                        &person[(one + i / n) % person.len()]
-                    })
-                    .collect();
-                stacked(&images)
+                stacked((0..2 * n).map(|i| {
+                    let person = &people[who[i % n]];
+                    let one = pick(seed ^ CHANGES, first + (i % n) as u64, person.len());
+                    &person[(one + i / n) % person.len()]
+                }))
             }
         };
         grainy(&mut planes, 2 * n, seed, 2 * first);
@@ -145,7 +142,7 @@ impl Identities {
             Source::Files { people, held_out, .. } => {
                 let kept = held_out.get(numbers).unwrap_or_default();
                 let one = |v: usize| kept.iter().map(move |&i| &people[i][v]);
-                stacked(&(0..2).flat_map(one).collect::<Vec<&Image>>())
+                stacked((0..2).flat_map(one))
             }
         };
         tensor(planes, count, self.size, device)
@@ -154,7 +151,7 @@ impl Identities {
     /// What tells these people and their pictures from others, for the state of a run.
     pub fn digest(&self) -> String {
         match &self.source {
-            Source::Portraits => format!("portraits of {0} x {0}", self.size),
+            Source::Portraits => Pictures::Drawn(Domain::Portraits).digest(self.size),
             Source::Files { people, .. } => {
                 let counts: Vec<usize> = people.iter().map(Vec::len).collect();
                 digest(people.iter().flatten(), format!("{counts:?}").as_bytes())

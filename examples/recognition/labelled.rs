@@ -8,9 +8,9 @@ use gan_core::{Attribute, AttributeKind, Device, Image, Result, Tensor};
 
 use super::scores::best;
 use super::table::Table;
-use super::{HELD_OUT, grainy, parted, stacked, tensor, unusable};
-use crate::training::{digest, pick};
-use crate::world::{Kind, Portrait, World, nth, planes};
+use super::{HELD_OUT, grainy, is_broken, parted, stacked, tensor, unusable};
+use crate::training::{Pictures, digest, pick};
+use crate::world::{Domain, Kind, Portrait, World, nth, planes};
 
 /// The most alternatives of a column of words.
 const MOST_ALTERNATIVES: usize = 64;
@@ -164,9 +164,8 @@ impl Labelled {
             Source::Files { pictures, train, .. } => {
                 let of = |k| &pictures[train[pick(seed, k, train.len())]];
                 let picked: Vec<&(Image, _)> = numbers.map(of).collect();
-                let images: Vec<&Image> = picked.iter().map(|(image, _)| image).collect();
                 let labels: Labels = picked.iter().map(|(_, labels)| labels.clone()).collect();
-                Ok((stacked(&images), labels))
+                Ok((stacked(picked.iter().map(|(image, _)| image)), labels))
             }
         }
     }
@@ -192,8 +191,10 @@ impl Labelled {
             Source::Files { pictures, held_out, .. } => {
                 let kept = held_out.get(numbers).unwrap_or_default();
                 let kept: Vec<_> = kept.iter().map(|&i| &pictures[i]).collect();
-                let images: Vec<&Image> = kept.iter().map(|(image, _)| image).collect();
-                (stacked(&images), kept.iter().map(|(_, labels)| labels.clone()).collect())
+                (
+                    stacked(kept.iter().map(|(image, _)| image)),
+                    kept.iter().map(|(_, labels)| labels.clone()).collect(),
+                )
             }
         };
         Ok((tensor(planes, labels.len(), self.size, device)?, labels))
@@ -202,7 +203,7 @@ impl Labelled {
     /// What tells these pictures and labels from others, for the state of a run.
     pub fn digest(&self) -> String {
         match &self.source {
-            Source::Portraits => format!("portraits of {0} x {0}", self.size),
+            Source::Portraits => Pictures::Drawn(Domain::Portraits).digest(self.size),
             Source::Files { pictures, .. } => {
                 let labels: Vec<_> = pictures.iter().map(|(_, labels)| labels).collect();
                 let known = format!("{:?} {labels:?}", self.attributes);
@@ -282,8 +283,6 @@ fn attribute<'a>(
             AttributeKind::Choice(names)
         }
     };
-    // No file of a network could carry them.
-    let is_broken = |text: &str| text.is_empty() || text.contains(char::is_control);
     if is_broken(name) || cells.iter().any(|cell| is_broken(cell)) {
         return Err(bad("has no name, or a tab or line break in its name or a cell".into()));
     }

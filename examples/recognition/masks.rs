@@ -5,9 +5,9 @@ use std::path::Path;
 
 use gan_core::{Device, Image, Result, Tensor};
 
-use super::{HELD_OUT, grainy, parted, stacked, tensor, unusable};
-use crate::training::{digest, pick, read_folder};
-use crate::world::{Portrait, World, mask, nth, planes};
+use super::{HELD_OUT, grainy, is_broken, parted, stacked, tensor, unusable};
+use crate::training::{Pictures, digest, pick, read_folder};
+use crate::world::{Domain, Portrait, World, mask, nth, planes};
 
 /// The most classes; a mask with more is a photograph.
 const MOST_CLASSES: usize = 64;
@@ -38,7 +38,7 @@ impl Masks {
     /// [`gan_core::Error::Argument`] for folders without images or with one, masks that are missing or have too many classes, [`gan_core::Error::Shape`] for images of
     /// another size.
     pub fn open(folder: &Path, masks: &Path, names: &[String], size: usize) -> Result<Self> {
-        if let Some(name) = names.iter().find(|n| n.is_empty() || n.contains(char::is_control)) {
+        if let Some(name) = names.iter().find(|name| is_broken(name)) {
             let expected = "names, without line breaks";
             return Err(unusable("--classes", expected, format!("{name:?}")));
         }
@@ -128,7 +128,7 @@ impl Masks {
     /// What tells these pictures and masks from others, for the state of a run.
     pub fn digest(&self) -> String {
         match &self.source {
-            Source::Portraits => format!("portraits of {0} x {0}", self.size),
+            Source::Portraits => Pictures::Drawn(Domain::Portraits).digest(self.size),
             Source::Files { pictures, .. } => {
                 let masks = pictures.iter().flat_map(|(_, mask)| mask).copied();
                 let known: Vec<u8> = masks.chain(self.classes.join("\n").into_bytes()).collect();
@@ -145,8 +145,10 @@ impl Masks {
 }
 
 fn together(pictures: &[&(Image, Vec<u8>)]) -> (Vec<f32>, Vec<u8>) {
-    let images: Vec<&Image> = pictures.iter().map(|(image, _)| image).collect();
-    (stacked(&images), pictures.iter().flat_map(|(_, classes)| classes).copied().collect())
+    (
+        stacked(pictures.iter().map(|(image, _)| image)),
+        pictures.iter().flat_map(|(_, classes)| classes).copied().collect(),
+    )
 }
 
 /// The class of each pixel as probabilities `[n, classes, size, size]`.

@@ -11,6 +11,7 @@ pub use card::{Card, rounded};
 pub use identities::{FIXED, Identities};
 pub use labelled::{Labelled, Labels, portrait_attributes, predicted};
 pub use masks::{Masks, coloured, one_hot};
+pub(crate) use scores::best;
 pub use scores::{
     Score, attribute_scores, auc, class_scores, intersection_over_union, mean_iou, pair_products,
 };
@@ -39,8 +40,8 @@ pub fn rate(most: f64, step: u64, steps: u64) -> f64 {
 }
 
 /// Images as a batch `[n, 3, size, size]`.
-fn stacked(images: &[&Image]) -> Vec<f32> {
-    images.iter().flat_map(|image| image.to_planar()).collect()
+pub(crate) fn stacked<'a>(images: impl IntoIterator<Item = &'a Image>) -> Vec<f32> {
+    images.into_iter().flat_map(Image::to_planar).collect()
 }
 
 /// Adds noise to images, of a deviation that is drawn for each; `first` is the number of the first in the run.
@@ -62,6 +63,11 @@ pub(crate) fn parted(count: usize) -> (Vec<usize>, Vec<usize>) {
     (0..count).partition(|i| {
         i % HELD_OUT_EVERY != HELD_OUT_EVERY - 1 && (count >= HELD_OUT_EVERY || i + 1 < count)
     })
+}
+
+/// Whether no file of a network could carry a name.
+fn is_broken(name: &str) -> bool {
+    name.is_empty() || name.contains(char::is_control)
 }
 
 /// An error that says what is wrong with a flag's files.

@@ -100,7 +100,7 @@ pub fn pair_products(
 }
 
 /// The index of the greatest.
-pub(super) fn best(logits: &[f32]) -> usize {
+pub(crate) fn best(logits: &[f32]) -> usize {
     let greatest = logits.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
     greatest.map_or(0, |(i, _)| i)
 }
